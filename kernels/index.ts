@@ -1,0 +1,13 @@
+/**
+ * The hot loops of Heddle that are not graphs, compiled to one WebAssembly module with an imported memory.
+ *
+ * Conventions of every kernel: a pointer is a byte address in the imported memory, `n` counts elements, arrays are
+ * contiguous and little-endian. No kernel allocates, and none checks its arguments: `src/runtime/kernels.ts` does.
+ */
+export { adamw } from './adamw'
+export { add } from './add'
+export { addRows32, addRows64, firstOutside32, firstOutside64 } from './addRows'
+export { dropoutMask } from './dropoutMask'
+export { fill } from './fill'
+export { scale } from './scale'
+export { sumOfSquares } from './sumOfSquares'

@@ -1,0 +1,10 @@
+import './methods.js'
+
+export * from './dimension.js'
+export * from './dtype.js'
+export * from './leaves.js'
+export * from './lowering.js'
+export { currentScope, findTensor, inScope, joinName, tensorNames } from './naming.js'
+export * from './operation.js'
+export * as operations from './operations/index.js'
+export { inputsOf, reachable, Tensor, type TensorType } from './tensor.js'

@@ -1,0 +1,112 @@
+import { ConfigError } from '../errors.js'
+import type { Tensor } from '../graph/index.js'
+import { concat, softmax } from '../graph/operations/index.js'
+import { Dropout } from './dropout.js'
+import { Linear } from './linear.js'
+import type { Mask } from './mask.js'
+import { Module } from './module.js'
+
+/** Keys and values, each in consecutive segments along the sequence: what is cached, then what is new. */
+export interface Segments {
+  readonly keys: readonly Tensor[]
+  readonly values: readonly Tensor[]
+}
+
+/** Where one layer's keys and values of earlier positions come from when a sequence is continued. */
+export interface LayerCache {
+  /** Puts new keys and values [B, H, T, D] behind the cached ones. */
+  extend(k: Tensor, v: Tensor): Segments
+}
+
+/**
+ * Scaled dot-product attention, softmax(Q·Kᵀ/√D + mask)·V (Vaswani et al. 2017, §3.2.1).
+ *
+ * The weights are named `weights` in the calling module. B batch, H heads, T queries, S keys, D head width. Keys and
+ * values may lie in several segments, which are never joined: only the scores are.
+ *
+ * @param q [B, H, T, D]
+ * @param segments keys and values, each [B, H, Sᵢ, D]
+ * @returns [B, H, T, D]
+ */
+export function attend(q: Tensor, { keys, values }: Segments, mask: Mask | undefined, dropout: Dropout): Tensor {
+  const scale = 1 / Math.sqrt(Number(q.shape[3]))
+  const products = keys.map((k) => q.matmul(k, { transposeB: true, scale })) // each [B, H, T, Sᵢ]
+  const scores = products.length === 1 ? products[0] : concat(...products, { axis: -1 }) // [B, H, T, S]
+  const weights = softmax(mask?.apply(scores) ?? scores, { axis: -1 }).named('weights') // [B, H, T, S]
+  const kept = dropout.forward(weights)
+  const parts =
+    keys.length === 1
+      ? [kept]
+      : kept.split(
+          -1,
+          keys.map((k) => k.shape[2]),
+        )
+  return parts.map((part, i) => part.matmul(values[i])).reduce((sum, part) => sum.add(part)) // [B, H, T, D]
+}
+
+/** [B, T, C] → [B, H, T, C/H]. */
+export function splitHeads(x: Tensor, heads: number): Tensor {
+  const [batch, sequence, width] = x.shape
+  return x.reshape([batch, sequence, heads, Number(width) / heads]).transpose([0, 2, 1, 3])
+}
+
+/** [B, H, T, D] → [B, T, H·D]. */
+export function joinHeads(x: Tensor): Tensor {
+  const [batch, heads, sequence, headWidth] = x.shape
+  return x.transpose([0, 2, 1, 3]).reshape([batch, sequence, Number(heads) * Number(headWidth)])
+}
+
+/** @throws ConfigError where the width does not divide among the heads */
+export function checkHeads(width: number, heads: number): void {
+  if (width % heads === 0) return
+  const near = [Math.floor(width / heads) * heads, Math.ceil(width / heads) * heads].filter((value) => value > 0)
+  throw new ConfigError(
+    `attention: width ${width} does not divide among ${heads} heads; use a width such as ${near.join(' or ')}`,
+  )
+}
+
+/** Sizes of a {@link MultiHeadAttention}. */
+export interface AttentionConfig {
+  readonly width: number
+  readonly heads: number
+  readonly dropout?: number
+  readonly bias?: boolean
+}
+
+/**
+ * Multi-head attention, Concat(head₁ … head_H)·W_O with headᵢ = Attention(x·W_Qᵢ, memory·W_Kᵢ, memory·W_Vᵢ)
+ * (Vaswani et al. 2017, §3.2.2). Self-attention where no memory is given, cross-attention where one is.
+ */
+export class MultiHeadAttention extends Module {
+  readonly q_proj: Linear
+  readonly k_proj: Linear
+  readonly v_proj: Linear
+  readonly out_proj: Linear
+  readonly dropout: Dropout
+  readonly #heads: number
+
+  constructor({ width, heads, dropout = 0, bias = true }: AttentionConfig) {
+    super()
+    checkHeads(width, heads)
+    this.#heads = heads
+    this.q_proj = new Linear(width, width, { bias })
+    this.k_proj = new Linear(width, width, { bias })
+    this.v_proj = new Linear(width, width, { bias })
+    this.out_proj = new Linear(width, width, { bias })
+    this.dropout = new Dropout(dropout)
+  }
+
+  /**
+   * @param x queries [B, T, C]
+   * @param options the mask; the memory [B, S, C] to attend to instead of x; a cache to continue from
+   * @returns [B, T, C]
+   */
+  forward(x: Tensor, options: { mask?: Mask; memory?: Tensor; cache?: LayerCache } = {}): Tensor {
+    const memory = options.memory ?? x
+    const q = splitHeads(this.q_proj.forward(x), this.#heads) // [B, H, T, D]
+    const k = splitHeads(this.k_proj.forward(memory), this.#heads) // [B, H, S, D]
+    const v = splitHeads(this.v_proj.forward(memory), this.#heads) // [B, H, S, D]
+    const segments = options.cache?.extend(k, v) ?? { keys: [k], values: [v] }
+    return this.out_proj.forward(joinHeads(attend(q, segments, options.mask, this.dropout)))
+  }
+}

@@ -1,0 +1,21 @@
+export { type Activation, activations } from './activation.js'
+export {
+  type AttentionConfig,
+  attend,
+  checkHeads,
+  joinHeads,
+  type LayerCache,
+  MultiHeadAttention,
+  type Segments,
+  splitHeads,
+} from './attention.js'
+export { Dropout } from './dropout.js'
+export { Embedding } from './embedding.js'
+export { FeedForward } from './feed-forward.js'
+export { initialize } from './initialize.js'
+export { LayerNorm } from './layer-norm.js'
+export { Conv1D, Linear, type LinearOptions } from './linear.js'
+export { Mask } from './mask.js'
+export { forTraining, isTraining } from './mode.js'
+export { Module } from './module.js'
+export { sinusoidalPositions } from './positions.js'

@@ -1,0 +1,218 @@
+/**
+ * The hot loops that are not graphs: SIMD WebAssembly (sources in kernels/) on typed arrays that lie in one memory, with
+ * no copy in or out.
+ */
+import { RuntimeError, ShapeError, UsageError } from '../errors.js'
+import { KERNELS_BASE64 } from './kernels.generated.js'
+import { splitWords, streamKey } from './random.js'
+
+/** The four arrays of one parameter, of equal length, that an optimizer step reads and writes. */
+export interface AdamWArrays {
+  readonly value: Float32Array
+  readonly gradient: Float32Array
+  readonly firstMoment: Float32Array
+  readonly secondMoment: Float32Array
+}
+
+/** The hyperparameters of one {@link Kernels.adamw} step. */
+export interface AdamWStep {
+  readonly learningRate: number
+  /** Decay of the first moment, in [0, 1). */
+  readonly beta1: number
+  /** Decay of the second moment, in [0, 1). */
+  readonly beta2: number
+  /** Added to the root of the second moment. */
+  readonly epsilon: number
+  /** Decoupled: the value shrinks by the factor 1 − learningRate · weightDecay, whatever its gradient. */
+  readonly weightDecay: number
+  /** The number of this step, counted from 1, for the bias corrections. */
+  readonly step: number
+  /** Multiplies the gradient on its way in (clipping, averaging); the gradient itself stays as it is. */
+  readonly gradientScale: number
+}
+
+/** What determines a random array: see random.ts for how these become key and counter. */
+export interface RandomPlace {
+  readonly seed: number
+  readonly place: string
+  readonly step: number
+}
+
+/** What the WebAssembly module exports: pointers are byte addresses, counts are in elements. */
+interface KernelExports {
+  fill(x: number, n: number, value: number): void
+  scale(x: number, n: number, factor: number): void
+  add(into: number, x: number, n: number): void
+  sumOfSquares(x: number, n: number): number
+  addRows32(into: number, width: number, ids: number, count: number, rows: number): void
+  addRows64(into: number, width: number, ids: number, count: number, rows: number): void
+  firstOutside32(ids: number, count: number, vocabulary: number): number
+  firstOutside64(ids: number, count: number, vocabulary: number): number
+  adamw(...pointersCountAndFactors: number[]): void
+  dropoutMask(out: number, n: number, threshold: number, ...keyAndStep: number[]): void
+}
+
+let compiled: WebAssembly.Module | undefined
+
+/** Compiled once for all memories; at about 2 KB it stays within what browsers compile synchronously (4 KB). */
+function kernelModule(): WebAssembly.Module {
+  try {
+    compiled ??= new WebAssembly.Module(Uint8Array.from(atob(KERNELS_BASE64), (c) => c.charCodeAt(0)))
+    return compiled
+  } catch (cause) {
+    throw new RuntimeError(
+      `Kernels: this JavaScript engine cannot compile SIMD WebAssembly (${cause}); use Node 20, Chrome 91, Firefox 89, Safari 16.4 or newer`,
+      { cause },
+    )
+  }
+}
+
+/**
+ * The kernels, bound to one memory of fixed size.
+ *
+ * Every method throws RuntimeError where an array is not a view on that memory, and ShapeError where lengths disagree.
+ * Arrays may have any length and alignment; they must not overlap unless a method says so.
+ */
+export class Kernels {
+  readonly #memory: WebAssembly.Memory
+  readonly #wasm: KernelExports
+
+  /** @throws RuntimeError where the engine has no SIMD WebAssembly */
+  constructor(memory: WebAssembly.Memory) {
+    this.#memory = memory
+    const instance = new WebAssembly.Instance(kernelModule(), { env: { memory } })
+    // The exports of a module are untyped by nature; kernels/index.ts is the source of this interface.
+    this.#wasm = instance.exports as unknown as KernelExports
+  }
+
+  /** x[i] = value. */
+  fill(x: Float32Array, value: number): void {
+    this.#wasm.fill(this.#address(x, 'fill: x'), x.length, value)
+  }
+
+  /** x[i] = x[i] · factor, with the factor rounded to float32. */
+  scale(x: Float32Array, factor: number): void {
+    this.#wasm.scale(this.#address(x, 'scale: x'), x.length, factor)
+  }
+
+  /** into[i] += x[i]; `into` and `x` may be the same array. */
+  add(into: Float32Array, x: Float32Array): void {
+    expectLength('add: x', x.length, into.length)
+    this.#wasm.add(this.#address(into, 'add: into'), this.#address(x, 'add: x'), into.length)
+  }
+
+  /**
+   * Σ x[i]², accumulated in float64.
+   *
+   * @returns a float64 that is infinite or NaN exactly where an element is
+   */
+  sumOfSquares(x: Float32Array): number {
+    return this.#wasm.sumOfSquares(this.#address(x, 'sumOfSquares: x'), x.length)
+  }
+
+  /**
+   * Scatter-add, the gradient of an embedding: into[ids[k], :] += rows[k, :] for every k in order, repeated ids included.
+   *
+   * @param into float32 [V, width], flat
+   * @param width elements per row, at least 1
+   * @param ids [N], each in 0 … V − 1
+   * @param rows float32 [N, width], flat
+   * @throws RuntimeError where an id is out of range (then nothing was added); ShapeError where lengths disagree
+   */
+  addRows(into: Float32Array, width: number, ids: BigInt64Array | Int32Array, rows: Float32Array): void {
+    if (!Number.isInteger(width) || width < 1 || into.length % width !== 0) {
+      throw new ShapeError(
+        `Kernels.addRows: into must hold whole rows of width elements, got ${into.length} elements and width ${width}`,
+      )
+    }
+    expectLength('addRows: rows', rows.length, ids.length * width)
+    const intoAddress = this.#address(into, 'addRows: into')
+    const rowsAddress = this.#address(rows, 'addRows: rows')
+    const idsAddress = this.#address(ids, 'addRows: ids')
+    const wide = ids instanceof BigInt64Array
+    const firstOutside = wide ? this.#wasm.firstOutside64 : this.#wasm.firstOutside32
+    const vocabulary = into.length / width
+    // WebAssembly returns its 32-bit integers signed.
+    const outside = firstOutside(idsAddress, ids.length, vocabulary) >>> 0
+    if (outside < ids.length) {
+      throw new RuntimeError(
+        `Kernels.addRows: ids[${outside}] is ${ids[outside]}, expected 0 to ${vocabulary - 1}; check the vocabulary size`,
+      )
+    }
+    const addRows = wide ? this.#wasm.addRows64 : this.#wasm.addRows32
+    addRows(intoAddress, width, idsAddress, ids.length, rowsAddress)
+  }
+
+  /**
+   * One AdamW step in place (Loshchilov & Hutter 2019, Algorithm 2, with PyTorch's decay by learningRate · weightDecay).
+   * With g = gradient · gradientScale and t = step:
+   *
+   *     p ← p − learningRate · weightDecay · p
+   *     m ← β₁ m + (1 − β₁) g        v ← β₂ v + (1 − β₂) g²
+   *     p ← p − learningRate · m / (1 − β₁ᵗ) / (√(v / (1 − β₂ᵗ)) + ε)
+   *
+   * Deviation: moments are rounded to multiples of 2⁻¹¹³ ≈ 10⁻³⁴, so that they never become subnormal and slow. It shows
+   * only for gradients below 10⁻¹⁵ together with an ε below 10⁻¹².
+   *
+   * @throws UsageError where step is not an integer of at least 1
+   */
+  adamw(arrays: AdamWArrays, options: AdamWStep): void {
+    const { value, gradient, firstMoment, secondMoment } = arrays
+    const { learningRate, beta1, beta2, step } = options
+    if (!Number.isInteger(step) || step < 1) {
+      throw new UsageError(`Kernels.adamw: step must be an integer counted from 1, got ${step}`)
+    }
+    expectLength('adamw: gradient', gradient.length, value.length)
+    expectLength('adamw: firstMoment', firstMoment.length, value.length)
+    expectLength('adamw: secondMoment', secondMoment.length, value.length)
+    const rootCorrection = Math.sqrt(1 - beta2 ** step)
+    this.#wasm.adamw(
+      this.#address(value, 'adamw: value'),
+      this.#address(gradient, 'adamw: gradient'),
+      this.#address(firstMoment, 'adamw: firstMoment'),
+      this.#address(secondMoment, 'adamw: secondMoment'),
+      value.length,
+      options.gradientScale,
+      1 - beta1,
+      1 - beta2,
+      1 - learningRate * options.weightDecay,
+      (learningRate * rootCorrection) / (1 - beta1 ** step),
+      options.epsilon * rootCorrection,
+    )
+  }
+
+  /**
+   * Fills `out` with a dropout mask: 1 keeps an element, 0 drops it (with the given probability).
+   *
+   * Element i is decided by half-word i mod 8 of Philox block ⌊i / 8⌋ of the stream (seed, place, step) of random.ts, the
+   * low half of each word first: kept where half-word ≥ ⌊probability · 65536 + ½⌋. Kept elements are not scaled here.
+   *
+   * @param probability of dropping, 0 to 1, honoured to within 2⁻¹⁷
+   * @throws UsageError where probability, seed or step is out of range
+   */
+  dropoutMask(out: Uint8Array, probability: number, { seed, place, step }: RandomPlace): void {
+    if (!(probability >= 0 && probability <= 1)) {
+      throw new UsageError(`Kernels.dropoutMask: probability must lie in 0 to 1, got ${probability}`)
+    }
+    const address = this.#address(out, 'dropoutMask: out')
+    const threshold = Math.round(probability * 65536)
+    const [key0, key1] = streamKey(seed, place)
+    const [stepLow, stepHigh] = splitWords(step, 'step')
+    // No half-word reaches 65536, which itself does not fit into one.
+    if (threshold === 65536) out.fill(0)
+    else this.#wasm.dropoutMask(address, out.length, threshold, key0, key1, stepLow, stepHigh)
+  }
+
+  #address(view: ArrayBufferView, what: string): number {
+    if (view.buffer !== this.#memory.buffer) {
+      throw new RuntimeError(
+        `Kernels.${what} must be a view on the memory of these kernels, got another buffer; allocate it from their Segment`,
+      )
+    }
+    return view.byteOffset
+  }
+}
+
+function expectLength(what: string, length: number, expected: number): void {
+  if (length !== expected) throw new ShapeError(`Kernels.${what} must have ${expected} elements, got ${length}`)
+}

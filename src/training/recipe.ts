@@ -1,0 +1,337 @@
+import { LineCounter, parseDocument, stringify } from 'yaml'
+import { z } from 'zod'
+import { ConfigError, nearestName, UsageError } from '../errors.js'
+import { scheduleNames } from './schedules.js'
+
+// Every message of a schema below is the end of a sentence: "PATH: expected <message>, got VALUE". The message of a
+// section lists its keys, which an unknown key is compared with.
+
+const integer = (minimum: number) => {
+  const expected = `a whole number of ${minimum} or more`
+  return z.int(expected).min(minimum, expected)
+}
+const positive = () => z.number('a number above 0').positive('a number above 0')
+const notNegative = () => z.number('a number of 0 or more').nonnegative('a number of 0 or more')
+const fraction = () => {
+  const expected = 'a number of 0 or more and below 1'
+  return z.number(expected).min(0, expected).lt(1, expected)
+}
+const flag = () => z.boolean('true or false')
+const text = (what: string) => z.string(what).min(1, what)
+const oneOf = <const Names extends readonly [string, ...string[]]>(names: Names) => z.enum(names, list(names))
+const section = <Shape extends z.ZodRawShape>(shape: Shape) => z.strictObject(shape, list(Object.keys(shape)))
+
+const activation = () => oneOf(['gelu', 'gelu_new', 'relu'])
+
+const gptType = oneOf(['gpt']).default('gpt')
+
+const gptModel = section({
+  type: gptType,
+  layers: integer(1).default(4),
+  heads: integer(1).default(4),
+  width: integer(1).default(128),
+  contextLength: integer(1).default(64),
+  dropout: fraction().default(0),
+  bias: flag().default(false),
+  activation: activation().default('gelu'),
+}).check(({ value: { heads, width }, issues }) => {
+  if (width % heads === 0) return
+  const message = `a divisor of model.width (${width})`
+  issues.push({ code: 'custom', path: ['heads'], message, input: heads })
+})
+
+const gptPreset = section({
+  type: gptType,
+  preset: text('the name of a preset'),
+  layers: integer(1).optional(),
+  heads: integer(1).optional(),
+  width: integer(1).optional(),
+  contextLength: integer(1).optional(),
+  dropout: fraction().optional(),
+  bias: flag().optional(),
+  activation: activation().optional(),
+})
+
+const checkpointModel = section({
+  from: text('a checkpoint directory'),
+  dropout: fraction().optional(),
+})
+
+/** The schemas of each `model.type`: with its sizes written out, and with a preset that brings them. */
+const modelTypes = { gpt: { sizes: gptModel, preset: gptPreset } }
+
+const characters = section({ type: z.literal('characters').default('characters') })
+
+const tokenizerTypes = ['bpe', 'wordpiece', 'unigram'] as const
+
+const trainedTokenizer = section({
+  // The message names all types, because this is also the schema that judges a type that does not exist.
+  type: z.enum(tokenizerTypes, list(['characters', ...tokenizerTypes])),
+  vocabularySize: integer(1).default(8000),
+})
+
+const tokenizerDirectory = section({ from: text('a directory with tokenizer.json') })
+
+const noTokenizer = z.undefined('no tokenizer, because model.from brings its own').optional()
+
+const data = section({
+  train: text('a text file'),
+  validation: text('a text file').optional(),
+})
+
+const beta = fraction()
+
+const train = section({
+  steps: integer(1).optional(),
+  epochs: positive().optional(),
+  minutes: positive().optional(),
+  batchSize: integer(1).default(12),
+  accumulate: integer(1).default(1),
+  optimizer: oneOf(['adamw']).default('adamw'),
+  learningRate: positive().default(1e-3),
+  betas: z.tuple([beta, beta], 'two numbers [beta1, beta2]').default([0.9, 0.99]),
+  weightDecay: notNegative().default(0.1),
+  schedule: oneOf(scheduleNames).default('cosine'),
+  warmup: notNegative()
+    .refine((value) => value < 1 || Number.isInteger(value), 'a whole number of steps, or a fraction below 1')
+    .default(0.05),
+  minimumLearningRate: notNegative().optional(),
+  clip: notNegative().default(1),
+  evaluateEvery: integer(1).default(250),
+  checkpointEvery: integer(1).default(250),
+  seed: integer(0).default(1337),
+})
+  .check(({ value: { learningRate, minimumLearningRate }, issues }) => {
+    if ((minimumLearningRate ?? 0) <= learningRate) return
+    const message = `at most train.learningRate (${learningRate})`
+    issues.push({ code: 'custom', path: ['minimumLearningRate'], message, input: minimumLearningRate })
+  })
+  .transform((options) => ({
+    ...options,
+    minimumLearningRate: options.minimumLearningRate ?? options.learningRate / 10,
+  }))
+
+/** The keys of `train` that say how long to train; the one that was set last counts. */
+const durations = ['steps', 'epochs', 'minutes'] as const
+
+/** The key names of every section, to point from a key in the wrong place to the right one. */
+const keysOfSections = { model: gptPreset, tokenizer: trainedTokenizer, data, train: train.in }
+
+/**
+ * A GPT described by its sizes: layers, attention heads, width C, contextLength T in tokens, dropout probability, bias
+ * in the linear and norm layers, and the feed-forward activation (names of Hugging Face: `gelu` exact, `gelu_new` tanh).
+ */
+export type GptOptions = z.infer<typeof gptModel>
+
+/** A GPT whose sizes come from a named preset, with the exceptions written beside it. */
+export type GptPresetOptions = z.infer<typeof gptPreset>
+
+/** A checkpoint directory to go on from: it brings the architecture and the tokenizer. */
+export type CheckpointOptions = z.infer<typeof checkpointModel>
+
+/** What to train. */
+export type ModelOptions = GptOptions | GptPresetOptions | CheckpointOptions
+
+/** How text becomes token ids: single characters, a tokenizer to be trained, or one from a directory. */
+export type TokenizerOptions =
+  | z.infer<typeof characters>
+  | z.infer<typeof trainedTokenizer>
+  | z.infer<typeof tokenizerDirectory>
+
+/** The files to learn from and to be judged by; without `validation`, the end of `train` is split off. */
+export type DataOptions = z.infer<typeof data>
+
+/**
+ * How to train. Exactly one of `steps` (of the optimizer), `epochs` and `minutes` is there. One step takes
+ * batchSize · accumulate windows. `warmup` and `minimumLearningRate` are those of the schedule; `clip` is the largest
+ * norm of the gradient, 0 for none; `evaluateEvery` and `checkpointEvery` count steps.
+ */
+export type TrainOptions = z.infer<typeof train>
+
+/** A whole training, checked and with every default filled in. */
+export interface Recipe {
+  model: ModelOptions
+  /** Undefined where `model.from` brings it. */
+  tokenizer?: TokenizerOptions | undefined
+  data: DataOptions
+  /** What the model learns: `causal-lm` predicts the next token. */
+  objective: 'causal-lm'
+  train: TrainOptions
+}
+
+/**
+ * Reads a recipe: YAML, then the changes of the command line, then checks and defaults.
+ *
+ * @param yamlText the recipe; an empty text takes every default
+ * @param where its file name, for messages
+ * @param sets changes such as `train.steps=100`, see {@link applySets}
+ * @throws ConfigError in one line that names each wrong key with its full path, what was expected and what came
+ */
+export function parseRecipe(yamlText: string, where: string, sets: readonly string[] = []): Recipe {
+  const written = parseYaml(yamlText, where) ?? {}
+  if (!isMap(written)) throw new ConfigError(`${where}: expected a recipe (keys and values), got ${show(written)}`)
+  const document = withSections(keepLastDuration(withoutNulls(applySets(written, sets))))
+  const result = recipeSchema(document).safeParse(document, { reportInput: true })
+  if (result.success) return result.data
+  const problems = result.error.issues.flatMap((issue) => explain(issue, document))
+  throw new ConfigError(`${where}: ${problems.join('; ')}`)
+}
+
+/**
+ * Changes a recipe as `--set KEY=VALUE` asks: KEY is a dotted path whose missing sections are made, VALUE is YAML.
+ *
+ * `model.from` and `model.preset` replace what the document says of the model (and `model.from` of the tokenizer),
+ * `tokenizer.from` what it says of the tokenizer. A key that is set becomes the last of its section.
+ *
+ * @param document a parsed recipe, which is not changed
+ * @param sets assignments, applied in order
+ * @throws UsageError where an assignment is not KEY=VALUE; ConfigError where VALUE is not YAML or KEY leads through a
+ * value that is not a section
+ */
+export function applySets(document: Record<string, unknown>, sets: readonly string[]): Record<string, unknown> {
+  const result = structuredClone(document)
+  const assignments = sets.map(parseAssignment)
+  for (const { key } of assignments) {
+    if (key === 'model.from' || key === 'model.preset') delete result.model
+    if (key === 'model.from' || key === 'tokenizer.from') delete result.tokenizer
+  }
+  for (const { key, value } of assignments) assign(result, key, value)
+  return result
+}
+
+/** A recipe as YAML that {@link parseRecipe} reads back as the same recipe. */
+export function recipeToYaml(recipe: Recipe): string {
+  return stringify(recipe)
+}
+
+function recipeSchema(document: Record<string, unknown>) {
+  return section({
+    model: modelSchema(document.model),
+    tokenizer: comesFromCheckpoint(document) ? noTokenizer : tokenizerSchema(document.tokenizer),
+    data,
+    objective: oneOf(['causal-lm']).default('causal-lm'),
+    train,
+  })
+}
+
+function comesFromCheckpoint({ model }: Record<string, unknown>): boolean {
+  return isMap(model) && Object.hasOwn(model, 'from')
+}
+
+/** Adds the sections that are not written: all their keys have defaults, or are asked for by name. */
+function withSections(document: Record<string, unknown>): Record<string, unknown> {
+  const tokenizer = comesFromCheckpoint(document) ? undefined : {}
+  return { model: {}, tokenizer, data: {}, train: {}, ...document }
+}
+
+/** The schema that fits what a model section has: not a union, whose errors would speak of every member. */
+function modelSchema(model: unknown): typeof gptModel | typeof gptPreset | typeof checkpointModel {
+  if (!isMap(model)) return gptModel
+  if (Object.hasOwn(model, 'from')) return checkpointModel
+  const { sizes, preset } = modelTypes.gpt
+  return Object.hasOwn(model, 'preset') ? preset : sizes
+}
+
+function tokenizerSchema(tokenizer: unknown) {
+  if (!isMap(tokenizer)) return characters
+  if (Object.hasOwn(tokenizer, 'from')) return tokenizerDirectory
+  return (tokenizer.type ?? 'characters') === 'characters' ? characters : trainedTokenizer
+}
+
+/** Leaves out keys without a value: in a recipe they mean the default. */
+function withoutNulls(document: Record<string, unknown>): Record<string, unknown> {
+  const given = Object.entries(document).filter(([, value]) => value !== null)
+  return Object.fromEntries(given.map(([key, value]) => [key, isMap(value) ? withoutNulls(value) : value]))
+}
+
+function keepLastDuration(document: Record<string, unknown>): Record<string, unknown> {
+  const options = document.train ?? {}
+  if (!isMap(options)) return document
+  const names: readonly string[] = durations
+  const winner = Object.keys(options).findLast((key) => names.includes(key))
+  const kept = Object.entries(options).filter(([key]) => key === winner || !names.includes(key))
+  return { ...document, train: { ...(winner ? {} : { steps: 2000 }), ...Object.fromEntries(kept) } }
+}
+
+function parseYaml(yamlText: string, where: string): unknown {
+  const lines = new LineCounter()
+  const document = parseDocument(yamlText, { lineCounter: lines, prettyErrors: false })
+  const [problem] = [...document.errors, ...document.warnings]
+  if (problem) {
+    const { line, col } = lines.linePos(problem.pos[0])
+    throw new ConfigError(`${where}:${line}:${col}: not valid YAML: ${oneLine(problem.message)}`)
+  }
+  try {
+    return document.toJS()
+  } catch (cause) {
+    throw new ConfigError(`${where}: not valid YAML: ${oneLine(String(cause))}`, { cause })
+  }
+}
+
+function parseAssignment(assignment: string): { key: string; value: unknown } {
+  const [, key, value] = /^([a-z\d][\w-]*(?:\.[a-z\d][\w-]*)*)=(.*)$/is.exec(assignment) ?? []
+  if (key === undefined) {
+    throw new UsageError(`--set: expected KEY=VALUE with a KEY such as train.steps, got ${show(assignment)}`)
+  }
+  return { key, value: parseYaml(value, `--set ${key}`) }
+}
+
+function assign(document: Record<string, unknown>, key: string, value: unknown): void {
+  const path = key.split('.')
+  let map = document
+  path.slice(0, -1).forEach((name, depth) => {
+    const next = (Object.hasOwn(map, name) ? map[name] : undefined) ?? {}
+    if (!isMap(next)) {
+      const parent = path.slice(0, depth + 1).join('.')
+      throw new ConfigError(`--set ${key}: ${parent} is ${show(next)}, not a section; set ${parent} itself`)
+    }
+    map[name] = next
+    map = next
+  })
+  const name = path[path.length - 1]
+  delete map[name]
+  map[name] = value
+}
+
+function explain(issue: z.core.$ZodIssue, document: Record<string, unknown>): string[] {
+  const path = issue.path.join('.')
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => unknownKey([...issue.path, key].join('.'), issue.message.split(', '), document))
+  }
+  if (path === 'data.train' && issue.input === undefined) {
+    return ['data.train is missing: name the text to train on with --set data.train=FILE']
+  }
+  let expected = issue.message
+  if (issue.code === 'invalid_type' && issue.expected === 'object') expected = `a section with the keys ${expected}`
+  if (issue.code === 'invalid_value') expected = `one of ${expected}`
+  const nearest = issue.code === 'invalid_value' && nearestName(String(issue.input), issue.message.split(', '))
+  return [`${path}: expected ${expected}, got ${show(issue.input)}${nearest ? ` (did you mean ${nearest}?)` : ''}`]
+}
+
+function unknownKey(path: string, valid: readonly string[], document: Record<string, unknown>): string {
+  const [sectionName, key] = path.includes('.') ? path.split('.') : ['', path]
+  const prefix = sectionName ? `${sectionName}.` : ''
+  const elsewhere = Object.entries(keysOfSections).find(([, { shape }]) => Object.hasOwn(shape, key))
+  const near = nearestName(key, valid)
+  const suggestion = near ? prefix + near : elsewhere && elsewhere[0] !== sectionName && `${elsewhere[0]}.${key}`
+  const taken = sectionName === 'model' && comesFromCheckpoint(document)
+  const reason = taken && Object.hasOwn(gptPreset.shape, key) ? 'model.from brings the architecture' : 'unknown key'
+  return `${path}: ${reason}${suggestion ? `, did you mean ${suggestion}?` : ''} (valid: ${valid.join(', ')})`
+}
+
+function list(names: readonly string[]): string {
+  return names.join(', ')
+}
+
+function show(value: unknown): string {
+  const shown = value === undefined ? 'nothing' : (JSON.stringify(value) ?? String(value))
+  return shown.length > 60 ? `${shown.slice(0, 57)}...` : shown
+}
+
+function oneLine(message: string): string {
+  return message.replace(/\s+/g, ' ').trim()
+}
+
+function isMap(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

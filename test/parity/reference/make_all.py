@@ -1,0 +1,17 @@
+"""Makes every fixture again, each script in a process of its own: make_all.py [output folder]."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+SCRIPTS = ["philox.py", "operations.py", "gpt.py", "gpt2.py"]
+
+
+def main():
+    for script in SCRIPTS:
+        print(f"{script} …", flush=True)
+        subprocess.run([sys.executable, Path(__file__).with_name(script), *sys.argv[1:]], check=True)
+
+
+if __name__ == "__main__":
+    main()
