@@ -37,4 +37,10 @@ describe('loadTexts', () => {
   it('refuses a text that leaves one part empty', () => {
     expect(() => loadTexts({ train: join(folder, 'tiny.txt') })).toThrow('tiny.txt: 1 characters are too few to split')
   })
+
+  const real = process.env.HEDDLE_DATA
+  it.skipIf(!real)('splits Tiny Shakespeare as nanoGPT does (skipped where HEDDLE_DATA is not set)', () => {
+    const { train, validation } = loadTexts({ train: join(real ?? '', 'lm/tinyshakespeare.txt') })
+    expect([train.length, validation.length]).toEqual([1_003_854, 111_540])
+  })
 })

@@ -31,7 +31,7 @@ export interface GPTConfig {
   readonly dropout?: number | { readonly embedding: number; readonly attention: number; readonly residual: number }
   /** Whether linear layers and norms have biases (default true). */
   readonly bias?: boolean
-  /** Default `gelu-tanh`, as GPT-2. */
+  /** Default `gelu_new`, as GPT-2. */
   readonly activation?: Activation
   /** ε of the layer norms (default 1e-5). */
   readonly epsilon?: number
@@ -164,7 +164,7 @@ export class MLP extends Module {
 
   constructor(config: GPTConfig) {
     super()
-    const { width, innerWidth = 4 * width, bias, deviation, activation = 'gelu-tanh' } = config
+    const { width, innerWidth = 4 * width, bias, deviation, activation = 'gelu_new' } = config
     this.c_fc = new Conv1D(width, innerWidth, { bias, deviation })
     this.c_proj = new Conv1D(innerWidth, width, { bias, deviation: residualDeviation(config) })
     this.dropout = new Dropout(dropoutOf(config).residual)

@@ -1,20 +1,20 @@
 import { type Dimension, scalar, type Tensor } from '../graph/index.js'
 import { fill, triangle, where } from '../graph/operations/index.js'
 
-/**
- * What an attention score of a forbidden pair gets added: far below any score, so that its weight is exactly 0, yet
- * finite, so that a row with nothing to attend to has equal weights instead of not-a-number.
- */
-const forbidden = -1e9
-
 /** Which positions may attend to which, as a bias that is added to the scores [B, H, T, S] before the softmax. */
 export class Mask {
+  /**
+   * What the score of a forbidden pair gets added: far below any score, so that its weight is exactly 0, yet finite, so
+   * that a row with nothing to attend to has equal weights instead of not-a-number.
+   */
+  static readonly forbidden = -1e9
+
   /** @param bias 0 where allowed, −10⁹ where not; broadcastable to [B, H, T, S] */
   constructor(readonly bias: Tensor) {}
 
   /** Position t attends to positions s ≤ t (Vaswani et al. 2017, §3.2.3). The bias is [T, T]. */
   static causal(length: Dimension): Mask {
-    const all = fill({ value: forbidden, shape: [length, length], dtype: 'float32' })
+    const all = fill({ value: Mask.forbidden, shape: [length, length], dtype: 'float32' })
     return new Mask(triangle(all, { upper: true, k: 1 }).named('causalMask'))
   }
 
@@ -25,7 +25,7 @@ export class Mask {
 
   /** Any pattern. allowed bool, broadcastable to [B, H, T, S]. */
   static where(allowed: Tensor): Mask {
-    return new Mask(where(allowed, scalar(0), scalar(forbidden)))
+    return new Mask(where(allowed, scalar(0), scalar(Mask.forbidden)))
   }
 
   /** Only what both masks allow. */

@@ -125,7 +125,7 @@ describe('parseRecipe', () => {
     ['train: {batchSize: many}', 'train.batchSize: expected a whole number of 1 or more, got "many"'],
     ['train: {batchSize: 1.5}', 'train.batchSize: expected a whole number of 1 or more, got 1.5'],
     ['train: {steps: 0}', 'train.steps: expected a whole number of 1 or more, got 0'],
-    ['train: {learningRate: .nan}', 'train.learningRate: expected a number above 0, got'],
+    ['train: {learningRate: .nan}', 'train.learningRate: expected a number above 0, got NaN'],
     ['train: {learningRate: "1e-3"}', 'train.learningRate: expected a number above 0, got "1e-3"'],
     ['train: {warmup: 1.5}', 'train.warmup: expected a whole number of steps, or a fraction below 1, got 1.5'],
     ['train: {betas: [0.9]}', 'train.betas: expected two numbers [beta1, beta2], got [0.9]'],
@@ -143,7 +143,6 @@ describe('parseRecipe', () => {
     ['model: {type: gtp}', 'model.type: expected one of gpt, got "gtp" (did you mean gpt?)'],
     ['model: {width: 130}', 'model.heads: expected a divisor of model.width (130), got 4'],
     ['tokenizer: {type: byte}', 'tokenizer.type: expected one of characters, bpe, wordpiece, unigram, got "byte"'],
-    ['data: {train: 3}', 'no error'],
     ['data: {validation: 3}', 'data.validation: expected a text file, got 3'],
     ['[1, 2]', 'expected a recipe (keys and values), got [1,2]'],
     [
@@ -151,7 +150,7 @@ describe('parseRecipe', () => {
       'train.clip: expected a number of 0 or more, got "x"; train.seed: expected a whole number of 0 or more, got -1',
     ],
   ])('says what is wrong with %s', (yaml, expected) => {
-    expect(message(yaml)).toMatch(expected === 'no error' ? /^no error$/ : /^r\.yaml: /)
+    expect(message(yaml)).toMatch(/^r\.yaml: /)
     expect(message(yaml)).toContain(expected)
   })
 

@@ -324,7 +324,7 @@ function list(names: readonly string[]): string {
 }
 
 function show(value: unknown): string {
-  const shown = value === undefined ? 'nothing' : (JSON.stringify(value) ?? String(value))
+  const shown = value === undefined ? 'nothing' : typeof value === 'number' ? String(value) : JSON.stringify(value)
   return shown.length > 60 ? `${shown.slice(0, 57)}...` : shown
 }
 

@@ -21,7 +21,7 @@ interface Expected {
 
 function loadModel(variant: string, dropout = 0): GPT {
   const { config } = readFixture<Expected>(`gpt/${variant}/expected.json`)
-  const activation: GPTConfig['activation'] = config.activation === 'gelu' ? 'gelu' : 'gelu-tanh'
+  const activation: GPTConfig['activation'] = config.activation === 'gelu' ? 'gelu' : 'gelu_new'
   const model = new GPT({ ...config, activation, dropout })
   const weights = readTensors(`gpt/${variant}/model.safetensors`)
   for (const [path, parameter] of Object.entries(model.parameters())) parameter.data = float32(weights.get(path))

@@ -1,0 +1,171 @@
+import { UsageError } from '../errors.js'
+import { input, type Tensor } from '../graph/index.js'
+import { concat, gather } from '../graph/operations/index.js'
+import type { GPTInput } from '../models/index.js'
+import { Mask, type Module } from '../nn/index.js'
+import { compile, type Device, type Feed, float32, type Program } from '../runtime/index.js'
+import { CacheBuffer, type CacheSizes, GraphCache } from './cache.js'
+import type { Decoder } from './types.js'
+
+/** A decoder-only language model, as far as decoding needs to know it. */
+export interface CausalModel extends Module {
+  readonly config: {
+    readonly vocabularySize: number
+    readonly contextLength: number
+    readonly layers: number
+    readonly heads: number
+    readonly width: number
+  }
+  /** ids int64 [B, T] → [B, T, C]. */
+  hidden(ids: Tensor, input: GPTInput): Tensor
+  /** Hidden states → logits. */
+  readonly lm_head: { forward(hidden: Tensor): Tensor }
+}
+
+/** Capacities are multiples of this many positions: more would waste products, fewer copies. */
+const block = 64
+
+/**
+ * Next-token logits of a language model with a key/value cache.
+ *
+ * One program with named dimensions serves prompts and single tokens. Rows may be ragged: each has its own length, and
+ * a bias hides the unused end of its cache. Only the logits of each row's last position are computed.
+ */
+export class CausalDecoder implements Decoder {
+  readonly vocabularySize: number
+  readonly contextLength: number
+  readonly #program: Program<Record<string, Tensor>>
+  readonly #sizes: CacheSizes
+  readonly #layers: number
+  /** Keys and values of each layer, in turn. */
+  #buffers: CacheBuffer[] = []
+  #lengths: number[] = []
+  #capacity = 0
+
+  private constructor(program: Program<Record<string, Tensor>>, model: CausalModel) {
+    this.#program = program
+    this.vocabularySize = model.config.vocabularySize
+    this.contextLength = model.config.contextLength
+    this.#layers = model.config.layers
+    this.#sizes = cacheSizes(model)
+  }
+
+  /** Compiles the decoding program of a model, whose parameters must have values. */
+  static async create(model: CausalModel, options: { device?: Device } = {}): Promise<CausalDecoder> {
+    const program = await compile({ outputs: decodingGraph(model), ...options })
+    return new CausalDecoder(program, model)
+  }
+
+  async start(prompts: readonly (readonly number[])[]): Promise<Float32Array[]> {
+    this.#lengths = prompts.map(() => 0)
+    // An empty cache still has one position, which the bias hides.
+    this.#setCapacity(1, () => new CacheBuffer(this.#sizes, prompts.length, 1))
+    return this.#feed(prompts)
+  }
+
+  step(tokens: readonly number[]): Promise<Float32Array[]> {
+    return this.#feed(tokens.map((token) => [token]))
+  }
+
+  reorder(source: readonly number[]): void {
+    const unchanged = source.length === this.#lengths.length && source.every((from, row) => from === row)
+    if (unchanged) return
+    for (const buffer of this.#buffers) buffer.rearrange(source, this.#capacity)
+    this.#lengths = source.map((row) => this.#lengths[row])
+  }
+
+  async dispose(): Promise<void> {
+    await this.#program.dispose()
+  }
+
+  async #feed(tokens: readonly (readonly number[])[]): Promise<Float32Array[]> {
+    const length = Math.max(...tokens.map((row) => row.length))
+    const longest = Math.max(...tokens.map((row, i) => row.length + this.#lengths[i]))
+    if (longest > this.contextLength) {
+      throw new UsageError(`decoder: ${longest} tokens do not fit the model's context of ${this.contextLength}`)
+    }
+    const results = await this.#program.run(this.#feeds(tokens, length))
+    this.#grow(longest)
+    for (const [i, buffer] of this.#buffers.entries()) {
+      const added = float32(results[addedName(i)])
+      for (const [row, { length: count }] of tokens.entries()) {
+        buffer.append(added, length, { row, position: this.#lengths[row], count })
+      }
+    }
+    this.#lengths = this.#lengths.map((earlier, row) => earlier + tokens[row].length)
+    const logits = float32(results.logits)
+    return tokens.map((_, row) => logits.subarray(row * this.vocabularySize, (row + 1) * this.vocabularySize))
+  }
+
+  #feeds(tokens: readonly (readonly number[])[], length: number): Record<string, Feed> {
+    const rows = tokens.length
+    const ids = new BigInt64Array(rows * length)
+    const positions = new BigInt64Array(rows * length)
+    const last = new BigInt64Array(rows)
+    const hidden = new Float32Array(rows * this.#capacity)
+    for (const [row, part] of tokens.entries()) {
+      for (const [i, id] of part.entries()) {
+        ids[row * length + i] = BigInt(id)
+        positions[row * length + i] = BigInt(this.#lengths[row] + i)
+      }
+      last[row] = BigInt(row * length + part.length - 1)
+      hidden.fill(Mask.forbidden, row * this.#capacity + this.#lengths[row], (row + 1) * this.#capacity)
+    }
+    const caches = this.#buffers.map(({ data, shape }, i) => [pastName(i), { data, shape }])
+    return {
+      ids: { data: ids, shape: [rows, length] },
+      positions: { data: positions, shape: [rows, length] },
+      last: { data: last, shape: [rows] },
+      hidden: { data: hidden, shape: [rows, 1, 1, this.#capacity] },
+      ...Object.fromEntries(caches),
+    }
+  }
+
+  /** Makes room for a number of positions, doubling so that copies stay rare. */
+  #grow(positions: number): void {
+    if (positions <= this.#capacity) return
+    const doubled = Math.max(positions, Math.min(2 * this.#capacity, this.contextLength))
+    const rows = this.#lengths.map((_, row) => row)
+    this.#setCapacity(Math.ceil(doubled / block) * block, (i, capacity) => {
+      this.#buffers[i].rearrange(rows, capacity)
+      return this.#buffers[i]
+    })
+  }
+
+  #setCapacity(capacity: number, buffer: (i: number, capacity: number) => CacheBuffer): void {
+    this.#buffers = Array.from({ length: 2 * this.#layers }, (_, i) => buffer(i, capacity))
+    this.#capacity = capacity
+  }
+}
+
+/** The graph of one step: B rows get T new tokens each, behind up to P cached ones. */
+function decodingGraph(model: CausalModel): Record<string, Tensor> {
+  const ids = input('ids', 'int64', ['batch', 'sequence'])
+  const positions = input('positions', 'int64', ['batch', 'sequence'])
+  const last = input('last', 'int64', ['batch'])
+  const hiddenPast = input('hidden', 'float32', ['batch', 1, 1, 'past'])
+  const caches = Array.from({ length: model.config.layers }, (_, layer) => new GraphCache(layer, cacheSizes(model)))
+  const causal = Mask.causal('sequence').bias.expand(['batch', 1, 'sequence', 'sequence'])
+  const mask = new Mask(concat(hiddenPast.expand(['batch', 1, 'sequence', 'past']), causal, { axis: -1 }))
+  const hidden = model.hidden(ids, { positions, mask, caches }) // [B, T, C]
+  const final = gather(hidden.reshape([-1, model.config.width]), last) // [B, C]
+  const outputs: Record<string, Tensor> = { logits: model.lm_head.forward(final) }
+  for (const [layer, { added }] of caches.entries()) {
+    outputs[addedName(2 * layer)] = added![0]
+    outputs[addedName(2 * layer + 1)] = added![1]
+  }
+  return outputs
+}
+
+function cacheSizes({ config: { heads, width } }: CausalModel): CacheSizes {
+  return { heads, headWidth: width / heads }
+}
+
+/** Keys of layer l are cache 2·l, its values 2·l + 1. */
+function pastName(cache: number): string {
+  return `past.${cache >> 1}.${cache % 2 === 0 ? 'keys' : 'values'}`
+}
+
+function addedName(cache: number): string {
+  return `added.${cache}`
+}

@@ -1,0 +1,107 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { z } from 'zod'
+import { CheckpointError } from '../errors.js'
+import type { Parameter } from '../graph/index.js'
+import type { Module } from '../nn/index.js'
+import type { Architecture } from './architecture.js'
+import { readCheckpointTensors, readJson, writeFileAtomically } from './files.js'
+import { gpt2Architecture } from './gpt2.js'
+import { resolveCheckpoint } from './run-directory.js'
+import { serializeSafetensors } from './safetensors.js'
+
+/** A model read from a directory. */
+export interface LoadedModel<M extends Module = Module> {
+  readonly model: M
+  /** The directory with the files, where the one given was a training run's. */
+  readonly directory: string
+  /** Tensors of the file that the model has no place for, e.g. another task's head. */
+  readonly unused: readonly string[]
+}
+
+/** Every family that Heddle reads and writes. */
+const architectures: readonly Architecture[] = [gpt2Architecture]
+
+/**
+ * Reads a model from a Hugging Face directory (`config.json` and `model.safetensors`, sharded or not), or from a
+ * training run's, whose best checkpoint is taken.
+ *
+ * @throws CheckpointError where a file is missing or damaged, the architecture is unknown, or a tensor is missing or has
+ * another shape than config.json says
+ */
+export function loadModel(path: string): LoadedModel {
+  const directory = resolveCheckpoint(path)
+  const configPath = join(directory, 'config.json')
+  const config = readJson(configPath)
+  const architecture = findArchitecture(config, configPath)
+  const model = architecture.create(config, configPath)
+  const unused = assignWeights(model, architecture, directory)
+  return { model, directory, unused }
+}
+
+/**
+ * Writes `config.json`, `model.safetensors` and `generation_config.json` into a directory, which is made where it is
+ * missing. Python's AutoModel opens it.
+ */
+export function saveModel(directory: string, model: Module): void {
+  const architecture = architectures.find((candidate) => candidate.owns(model))
+  if (architecture === undefined) throw new CheckpointError(`${model.constructor.name} has no checkpoint format`)
+  mkdirSync(directory, { recursive: true })
+  const tensors = [...Object.entries(model.parameters()).map(storedTensor), ...architecture.extraTensors(model)]
+  writeFileAtomically(
+    join(directory, 'model.safetensors'),
+    serializeSafetensors(tensors.map(([name, { shape, data }]) => ({ name, dtype: 'F32', shape, data }))),
+  )
+  const writeJson = (name: string, value: unknown) =>
+    writeFileAtomically(join(directory, name), `${JSON.stringify(value, null, 2)}\n`)
+  writeJson('generation_config.json', { _from_model_config: true })
+  // Last, so that a directory with a config.json is whole.
+  writeJson('config.json', { ...architecture.toConfig(model), dtype: 'float32' })
+}
+
+function findArchitecture(config: unknown, where: string): Architecture {
+  const { success, data } = z.looseObject({ model_type: z.string() }).safeParse(config)
+  const known = architectures.map(({ modelType }) => modelType).join(', ')
+  if (!success) throw new CheckpointError(`${where}: expected an object with a model_type; known are ${known}`)
+  const architecture = architectures.find(({ modelType }) => modelType === data.model_type)
+  if (architecture === undefined) {
+    throw new CheckpointError(`${where}: model_type '${data.model_type}' is not supported; known are ${known}`)
+  }
+  return architecture
+}
+
+function assignWeights(model: Module, architecture: Architecture, directory: string): string[] {
+  const parameters = model.parameters()
+  const unused: string[] = []
+  for (const [stored, { shape, data }] of readCheckpointTensors(directory)) {
+    const name = architecture.parameterName(stored)
+    if (name === undefined) continue
+    const parameter: Parameter | undefined = parameters[name]
+    if (parameter !== undefined) {
+      checkShape(directory, stored, shape, parameter)
+      parameter.data = data
+    } else if (!architecture.ignores(model, name, data)) unused.push(stored)
+  }
+  const missing = Object.keys(parameters).filter((path) => parameters[path].data === undefined)
+  if (missing.length === 0) return unused
+  const others = missing.length > 1 ? ` and ${missing.length - 1} more` : ''
+  throw new CheckpointError(
+    `${directory}: the tensor '${missing[0]}'${others} is missing from the weights that config.json asks for`,
+  )
+}
+
+function checkShape(directory: string, name: string, shape: readonly number[], parameter: Parameter): void {
+  if (shape.length === parameter.shape.length && shape.every((size, i) => size === parameter.shape[i])) return
+  throw new CheckpointError(
+    `${directory}: '${name}' has the shape [${shape.join(', ')}], config.json asks for [${parameter.shape.join(', ')}]`,
+  )
+}
+
+function storedTensor([name, parameter]: [string, Parameter]): [
+  string,
+  { shape: readonly number[]; data: Float32Array },
+] {
+  if (parameter.data === undefined)
+    throw new CheckpointError(`'${name}' has no values to save: initialize the model first`)
+  return [name, { shape: parameter.shape, data: parameter.data }]
+}

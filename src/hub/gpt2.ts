@@ -1,0 +1,138 @@
+import { z } from 'zod'
+import { CheckpointError } from '../errors.js'
+import { GPT, type GPTConfig } from '../models/index.js'
+import type { Activation } from '../nn/index.js'
+import type { Architecture, NamedTensors } from './architecture.js'
+
+/** What GPT-2's config.json says, of which everything else has no bearing on the computation. */
+const schema = z.looseObject({
+  vocab_size: z.int().positive(),
+  n_positions: z.int().positive(),
+  n_embd: z.int().positive(),
+  n_layer: z.int().positive(),
+  n_head: z.int().positive(),
+  n_inner: z.int().positive().nullish(),
+  activation_function: z.string().default('gelu_new'),
+  embd_pdrop: z.number().default(0.1),
+  attn_pdrop: z.number().default(0.1),
+  resid_pdrop: z.number().default(0.1),
+  layer_norm_epsilon: z.number().positive().default(1e-5),
+  initializer_range: z.number().nonnegative().default(0.02),
+  tie_word_embeddings: z.boolean().default(true),
+  scale_attn_weights: z.literal(true).default(true),
+  scale_attn_by_inverse_layer_idx: z.literal(false).default(false),
+  add_cross_attention: z.literal(false).default(false),
+  // Ours: Hugging Face's GPT-2 always has biases, so a model without them is saved with zeros and this note.
+  bias: z.boolean().default(true),
+})
+
+/** Hugging Face's names of activation functions that are the same function as one of ours. */
+const activationNames: Readonly<Record<string, Activation>> = {
+  gelu: 'gelu',
+  gelu_new: 'gelu_new',
+  gelu_pytorch_tanh: 'gelu_new',
+  gelu_fast: 'gelu_new',
+  relu: 'relu',
+  silu: 'silu',
+  swish: 'silu',
+}
+
+/** GPT-2 checkpoints: `GPT2LMHeadModel`, or `GPT2Model` whose names lack the `transformer.` in front. */
+export const gpt2Architecture: Architecture<GPT> = {
+  modelType: 'gpt2',
+  create: (json, where) => new GPT(toGPTConfig(json, where)),
+  owns: (model): model is GPT => model instanceof GPT,
+
+  toConfig({ config }) {
+    const { dropout = 0 } = config
+    const places = typeof dropout === 'number' ? { embedding: dropout, attention: dropout, residual: dropout } : dropout
+    return {
+      architectures: ['GPT2LMHeadModel'],
+      model_type: 'gpt2',
+      vocab_size: config.vocabularySize,
+      n_positions: config.contextLength,
+      n_ctx: config.contextLength,
+      n_embd: config.width,
+      n_layer: config.layers,
+      n_head: config.heads,
+      n_inner: config.innerWidth ?? null,
+      activation_function: config.activation ?? 'gelu_new',
+      embd_pdrop: places.embedding,
+      attn_pdrop: places.attention,
+      resid_pdrop: places.residual,
+      layer_norm_epsilon: config.epsilon ?? 1e-5,
+      initializer_range: config.deviation ?? 0.02,
+      tie_word_embeddings: config.tiedHead ?? true,
+      scale_attn_weights: true,
+      scale_attn_by_inverse_layer_idx: false,
+      use_cache: true,
+      ...(config.bias === false ? { bias: false } : {}),
+    }
+  },
+
+  parameterName(stored) {
+    // Causal masks that older versions saved as buffers.
+    if (/(^|\.)attn\.(bias|masked_bias)$/.test(stored)) return undefined
+    return stored.startsWith('transformer.') || stored.startsWith('lm_head.') ? stored : `transformer.${stored}`
+  },
+
+  extraTensors(model) {
+    return model.config.bias === false ? zeroBiases(model) : new Map()
+  },
+
+  ignores(model, name, data) {
+    if (name === 'lm_head.weight') return true // tied: the token embedding stands for it
+    return model.config.bias === false && name.endsWith('.bias') && data.every((value) => value === 0)
+  },
+}
+
+/**
+ * A model's sizes from the contents of config.json.
+ *
+ * @throws CheckpointError where a key is missing, has a wrong type, or asks for something that GPT here does not do
+ */
+export function toGPTConfig(json: unknown, where: string): GPTConfig {
+  const result = schema.safeParse(json)
+  if (!result.success) {
+    const [{ path, message }] = result.error.issues
+    throw new CheckpointError(`${where}: '${path.join('.')}' does not fit a GPT-2 model: ${message}`)
+  }
+  const config = result.data
+  const activation = activationNames[config.activation_function]
+  if (activation === undefined) {
+    const known = Object.keys(activationNames).join(', ')
+    throw new CheckpointError(
+      `${where}: activation_function '${config.activation_function}' is unknown; known are ${known}`,
+    )
+  }
+  return {
+    vocabularySize: config.vocab_size,
+    contextLength: config.n_positions,
+    layers: config.n_layer,
+    heads: config.n_head,
+    width: config.n_embd,
+    innerWidth: config.n_inner ?? undefined,
+    dropout: { embedding: config.embd_pdrop, attention: config.attn_pdrop, residual: config.resid_pdrop },
+    bias: config.bias,
+    activation,
+    epsilon: config.layer_norm_epsilon,
+    tiedHead: config.tie_word_embeddings,
+    deviation: config.initializer_range,
+  }
+}
+
+/** The biases that Python expects of every GPT-2, all zero. */
+function zeroBiases(model: GPT): NamedTensors {
+  const zeros: [string, { shape: number[]; data: Float32Array }][] = []
+  for (const [path, { shape }] of Object.entries(model.parameters())) {
+    const layer = path.slice(0, -'.weight'.length)
+    const hasBias = !/(wte|wpe|lm_head)$/.test(layer)
+    // Conv1D weights are [in, out], those of norms [width]: the last size is the bias's.
+    if (hasBias)
+      zeros.push([
+        `${layer}.bias`,
+        { shape: [shape[shape.length - 1]], data: new Float32Array(shape[shape.length - 1]) },
+      ])
+  }
+  return new Map(zeros)
+}
