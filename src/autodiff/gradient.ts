@@ -16,10 +16,15 @@ export class RowGradient {
   readonly dense: Tensor | undefined
   readonly parts: readonly Rows[]
 
-  constructor(table: Tensor, dense: Tensor | undefined, parts: readonly Rows[]) {
+  constructor(table: { readonly shape: Shape }, dense: Tensor | undefined, parts: readonly Rows[]) {
     this.shape = table.shape
     this.dense = dense
     this.parts = parts
+  }
+
+  /** The sum with a dense gradient of the same shape. */
+  plus(gradient: Tensor): RowGradient {
+    return new RowGradient(this, this.dense === undefined ? gradient : this.dense.add(gradient), this.parts)
   }
 }
 

@@ -104,9 +104,9 @@ describe('main', () => {
   it('shows help with groups and examples on standard output, and on standard error without a command', async () => {
     const { code, stdout } = await runMain('--help')
     expect(code).toBe(0)
-    expect(stdout).toMatch(/Usage: heddle .*\n[^]*Words:\n {2}repeat .* say a word again\n[^]*Examples:\n/)
+    expect(stdout).toMatch(/Usage: heddle .*\n[\s\S]*Words:\n {2}repeat .* say a word again\n[\s\S]*Examples:\n/)
     expect(await runMain()).toEqual({ code: 2, stdout: '', stderr: stdout })
-    expect((await runMain('repeat', '--help')).stdout).toMatch(/Global Options:\n[^]*--json/)
+    expect((await runMain('repeat', '--help')).stdout).toMatch(/Global Options:\n[\s\S]*--json/)
   })
 })
 

@@ -47,6 +47,8 @@ describe('writeFileAtomically', () => {
     mkdirSync(at('taken'))
     expect(() => writeFileAtomically(at('taken'), 'x')).toThrow('a folder of this name exists')
     expect(readdirSync(folder)).toEqual(['taken'])
+    writeFileAtomically(at('file'), 'x')
+    expect(() => writeFileAtomically(at('file/inside'), 'x')).toThrow(/file is not a folder; choose another path/)
   })
 
   it.each([

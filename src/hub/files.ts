@@ -51,7 +51,7 @@ export function writeFileAtomically(path: string, chunks: Iterable<Uint8Array> |
     }
     renameSync(temporary, path)
   } catch (error) {
-    rmSync(temporary, { force: true })
+    removeQuietly(temporary)
     const problem = systemProblem(error, folder)
     throw problem ? new HeddleError(`cannot write ${path}: ${problem}`, { cause: error }) : error
   }
@@ -251,6 +251,15 @@ function readFully(file: number, bytes: Uint8Array, position: number, path: stri
 function writeFully(file: number, bytes: Uint8Array): void {
   let done = 0
   while (done < bytes.length) done += writeSync(file, bytes, done, Math.min(maximumTransfer, bytes.length - done))
+}
+
+/** Removes a file whose writing failed; a second failure must not hide the first. */
+function removeQuietly(path: string): void {
+  try {
+    rmSync(path, { force: true })
+  } catch {
+    // What made the writing fail also hides the file, for example a folder that is a file.
+  }
 }
 
 /** Makes the rename itself durable, where the system can sync a folder (Windows cannot). */

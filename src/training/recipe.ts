@@ -21,7 +21,7 @@ const text = (what: string) => z.string(what).min(1, what)
 const oneOf = <const Names extends readonly [string, ...string[]]>(names: Names) => z.enum(names, list(names))
 const section = <Shape extends z.ZodRawShape>(shape: Shape) => z.strictObject(shape, list(Object.keys(shape)))
 
-const activation = () => oneOf(['gelu', 'gelu_new', 'relu'])
+const activation = () => oneOf(['gelu', 'gelu_new', 'relu', 'silu'])
 
 const gptType = oneOf(['gpt']).default('gpt')
 

@@ -43,12 +43,12 @@ def fnv1a(text):
 
 def half_words(seed, place, step, count):
     """The first `count` 16-bit lanes of the stream of (seed, place, step); each word gives its low half first."""
-    if not 0 <= seed < 2**32:
-        raise ValueError(f"expected a seed of 32 bits, got {seed}")
+    if not 0 <= seed < 2**53:
+        raise ValueError(f"expected a seed from 0 to 2^53 - 1, got {seed}")
     blocks = np.arange((count + 7) // 8, dtype=np.uint64)
     steps = np.full_like(blocks, step)
     counters = np.stack([blocks & LOW, blocks >> SHIFT, steps & LOW, steps >> SHIFT], axis=1)
-    words = philox(counters, (seed, fnv1a(place)))
+    words = philox(counters, (seed & 0xFFFFFFFF, fnv1a(place) ^ (seed >> 32)))
     halves = np.stack([words & np.uint32(0xFFFF), words >> np.uint32(16)], axis=2)
     return halves.reshape(-1)[:count]
 
@@ -78,6 +78,7 @@ def main():
             (1337, "transformer.drop", 0),
             (1337, "transformer.drop", 1),
             (1337, "transformer.h.0.attn.attn_dropout", 99),
+            (2**40 + 12345, "shuffle", 3),
             (4294967295, "Stelle – 位置", 2**32 + 5),
         ]
     ]
