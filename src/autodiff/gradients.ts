@@ -32,7 +32,7 @@ export interface GradientOptions {
  *
  * @param of a float tensor, usually a loss of rank 0
  * @param withRespectTo float tensors
- * @throws ShapeError where a variable is not float, or the path to it crosses an operation without a gradient
+ * @throws ShapeError where a tensor is not float, or the path to it crosses an operation without a gradient
  */
 export function gradients<const V extends Variables>(
   of: Tensor,
@@ -40,9 +40,9 @@ export function gradients<const V extends Variables>(
   options: GradientOptions = {},
 ): GradientsOf<V> {
   const variables: readonly Tensor[] = Object.values(withRespectTo)
-  for (const variable of variables) {
-    if (variable.isFloat) continue
-    throw new ShapeError(`gradients: '${variable.name}' is ${variable.dtype}; only float tensors have gradients`)
+  for (const { name, dtype, isFloat } of [of, ...variables]) {
+    if (isFloat) continue
+    throw new ShapeError(`gradients: '${name}' is ${dtype}; only float tensors have gradients`)
   }
   const seed = options.outputGradient ?? of.constantLike(1).expand(of.shape)
   if (!sameShape(seed.shape, of.shape)) {

@@ -1,6 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
+import { register as evaluate } from './eval.js'
+import { register as generate } from './generate.js'
+import { register as inspect } from './inspect.js'
+import { register as logits } from './logits.js'
 import { describeError, exitCodeOf, printMessage, surviveBrokenPipes } from './output.js'
+import { register as train } from './train.js'
 
 /** Commands that the help lists under one heading. */
 export interface CommandGroup {
@@ -11,16 +16,16 @@ export interface CommandGroup {
 
 /** Every command of the program: a new one is a file here with a `register` function, and its name in this list. */
 export const commandGroups: readonly CommandGroup[] = [
-  { heading: 'Train and evaluate:', commands: [] },
-  { heading: 'Use a model:', commands: [] },
-  { heading: 'Look inside:', commands: [] },
+  { heading: 'Train and evaluate:', commands: [train, evaluate] },
+  { heading: 'Use a model:', commands: [generate] },
+  { heading: 'Look inside:', commands: [inspect, logits] },
 ]
 
 const examples = `
 Examples:
   $ heddle train recipes/shakespeare-char.yaml --set data.train=input.txt --out runs/shakespeare
-  $ heddle generate runs/shakespeare --prompt "ROMEO:"
-  $ heddle eval runs/shakespeare --data other.txt --json
+  $ heddle generate --model runs/shakespeare --prompt "ROMEO:" --temperature 0.8
+  $ heddle eval --model runs/shakespeare --task causal-lm --data other.txt --json
 
 Results go to standard output, progress and messages to standard error.
 Exit codes: 0 success, 1 failure while running, 2 wrong usage, 3 bad data or checkpoint.`

@@ -1,3 +1,5 @@
+import { ShapeError } from '../errors.js'
+
 /** Element types, by NumPy's names. */
 export type DType = 'float32' | 'float64' | 'float16' | 'int64' | 'int32' | 'uint8' | 'int8' | 'bool'
 
@@ -49,8 +51,15 @@ export function arrayType<D extends DType>(dtype: D): (typeof constructors)[D] {
   return constructors[dtype]
 }
 
-/** A typed array of a dtype from plain numbers (rounded as the array type does). */
+/**
+ * A typed array of a dtype from plain numbers (rounded as the array type does).
+ *
+ * @throws ShapeError for float16, whose arrays hold bits, not numbers
+ */
 export function toTypedArray(dtype: DType, values: readonly number[]): TypedArray {
+  if (dtype === 'float16') {
+    throw new ShapeError('constant: float16 arrays hold bits, not numbers: make a float32 constant and cast it')
+  }
   if (dtype === 'int64') return BigInt64Array.from(values, BigInt)
   return constructors[dtype].from(values)
 }

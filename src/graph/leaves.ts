@@ -17,6 +17,11 @@ export class KeepMask extends Input {
     super({ dtype: 'bool', shape }, '')
     this.probability = probability
   }
+
+  /** The path of the module that drops, or `dropout` where it has none. */
+  override get name(): string {
+    return super.name || 'dropout'
+  }
 }
 
 /** A value fixed when the graph is built. */

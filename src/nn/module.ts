@@ -1,4 +1,4 @@
-import { inScope, joinName, Parameter } from '../graph/index.js'
+import { inScope, joinName, Parameter, Tensor } from '../graph/index.js'
 
 /**
  * A part of a model: parameters and further modules as fields, and a `forward` that builds the graph.
@@ -54,7 +54,7 @@ function visit(
   if (seen.has(part)) return
   seen.add(part)
   if (part instanceof Module || part instanceof Parameter) found(path, part)
-  if (part instanceof Parameter || ArrayBuffer.isView(part)) return
+  if (part instanceof Tensor || ArrayBuffer.isView(part)) return
   for (const [key, child] of Object.entries(part)) {
     if (typeof child === 'object' && child !== null) visit(child, joinName(path, key), seen, found)
   }

@@ -22,7 +22,9 @@ export class ProgramCache<O extends Outputs> {
     if (known !== undefined) return known
     const program = build()
     this.#programs.set(key, program)
-    program.catch(() => this.#programs.delete(key))
+    program.catch(() => {
+      if (this.#programs.peek(key) === program) this.#programs.delete(key)
+    })
     return program
   }
 

@@ -127,7 +127,9 @@ function writeTensorType({ dtype, shape }: { dtype: DType; shape: Shape }, pbf: 
   pbf.writeVarintField(1, onnxType[dtype])
   pbf.writeMessage(
     2,
-    (dimensions, inner) => dimensions.forEach((dimension) => inner.writeMessage(1, writeDimension, dimension)),
+    (dimensions, inner) => {
+      for (const dimension of dimensions) inner.writeMessage(1, writeDimension, dimension)
+    },
     shape,
   )
 }

@@ -1,7 +1,7 @@
 import { type Device, Tensor as EngineTensor, executionProviders, InferenceSession } from '#engine'
 import type { RowGradient } from '../autodiff/index.js'
 import { RuntimeError, UsageError } from '../errors.js'
-import { type DType, Input, KeepMask, Parameter, Tensor, type TypedArray } from '../graph/index.js'
+import { type DType, Input, KeepMask, Parameter, Tensor, type TypedArray, tensorNames } from '../graph/index.js'
 import { KeepMasks, type RandomKey } from './keep-masks.js'
 import { type LoweredGraph, lowerGraph } from './lower.js'
 import { type OnnxInitializer, writeOnnx } from './onnx.js'
@@ -55,13 +55,13 @@ export class Program<O extends Outputs = Outputs> {
   readonly #views = new Map<Parameter, { data: Float32Array; view: EngineTensor }>()
   readonly #names: ReadonlyMap<Tensor, string>
 
-  constructor(session: InferenceSession, lowered: LoweredGraph, options: CompileOptions<O>) {
+  constructor(session: InferenceSession, lowered: LoweredGraph, outputs: O, inputs: ReadonlyMap<string, Input>) {
     this.#session = session
     this.#lowered = lowered
-    this.#outputs = options.outputs
-    this.#names = outputNames(options.outputs, lowered)
-    this.#inputs = declaredInputs(lowered, options.inputs)
-    this.#keepMasks = new KeepMasks([...lowered.inputs.keys()].filter((leaf) => leaf instanceof KeepMask))
+    this.#outputs = outputs
+    this.#names = outputNames(outputs, lowered)
+    this.#inputs = inputs
+    this.#keepMasks = new KeepMasks(lowered.inputs)
   }
 
   /** The inputs by the names that {@link run} takes. */
@@ -155,6 +155,7 @@ export async function compile<const O extends Outputs>(options: CompileOptions<O
     return { name, dtype: 'float32', shape, data: { location: name, offset: 0, length: data.byteLength } }
   }
   const lowered = lowerGraph(tensors, options.parameters === 'constants' ? { initializer: asConstant } : {})
+  const inputs = declaredInputs(lowered, options.inputs)
   const { device = 'cpu', threads } = options
   const providers = executionProviders[device]
   if (providers.length === 0) throw new UsageError(`the device '${device}' does not exist here; use cpu or webgpu`)
@@ -168,7 +169,7 @@ export async function compile<const O extends Outputs>(options: CompileOptions<O
       executionMode: 'sequential',
       logSeverityLevel: 3,
     })
-    return new Program(session, lowered, options)
+    return new Program(session, lowered, options.outputs, inputs)
   } catch (error) {
     throw new RuntimeError(`the engine refused the program: ${describe(error)}`, { cause: error })
   }
@@ -209,8 +210,12 @@ function declaredInputs(
   lowered: LoweredGraph,
   declared: Readonly<Record<string, Input>> | undefined,
 ): Map<string, Input> {
-  const needed = [...lowered.inputs.keys()].filter((leaf) => leaf instanceof Input && !(leaf instanceof KeepMask))
-  if (declared === undefined) return new Map(needed.map((leaf) => [lowered.inputs.get(leaf)!, leaf as Input]))
+  const leaves = [...lowered.inputs.keys()]
+  const needed = leaves.filter((leaf): leaf is Input => leaf instanceof Input && !(leaf instanceof KeepMask))
+  if (declared === undefined) {
+    const names = tensorNames(needed)
+    return new Map(needed.map((leaf) => [names.get(leaf)!, leaf]))
+  }
   const entries = Object.entries(declared).filter(([, leaf]) => lowered.inputs.has(leaf))
   const missing = needed.find((leaf) => !entries.some(([, declaredLeaf]) => declaredLeaf === leaf))
   if (missing !== undefined)

@@ -1,8 +1,8 @@
 import { nearestName, ShapeError, UsageError } from '../errors.js'
 import {
   arrayType,
-  type Dimension,
   type DType,
+  dimensionNames,
   evaluateDimension,
   formatShape,
   type Input,
@@ -44,21 +44,27 @@ export function bindFeeds(inputs: ReadonlyMap<string, Input>, feeds: Readonly<Re
   for (const name of Object.keys(feeds)) {
     if (inputs.has(name)) continue
     const nearest = nearestName(name, inputs.keys()) ?? [...inputs.keys()].join(', ')
-    throw new UsageError(`run: the program has no input '${name}'; did you mean ${nearest}?`)
+    throw new UsageError(
+      `run: the program has no input '${name}'; ${nearest === '' ? 'it has none' : `did you mean ${nearest}?`}`,
+    )
   }
-  const dimensions = new Map<string, number>()
-  const bound = new Map<string, { data: TypedArray; shape: readonly number[] }>()
+  const bound = new Map<string, BoundFeed>()
   for (const [name, input] of inputs) {
     const feed = feeds[name]
     if (feed === undefined) {
       throw new UsageError(`run: input '${name}' is missing; give ${input.dtype}${formatShape(input.shape)}`)
     }
-    bound.set(name, bindFeed(name, input, feed, dimensions))
+    bound.set(name, bindFeed(name, input, feed))
   }
-  return { bound, dimensions }
+  return { bound, dimensions: bindDimensions(inputs, bound) }
 }
 
-function bindFeed(name: string, input: Input, feed: Feed, dimensions: Map<string, number>) {
+interface BoundFeed {
+  readonly data: TypedArray
+  readonly shape: readonly number[]
+}
+
+function bindFeed(name: string, input: Input, feed: Feed): BoundFeed {
   const { data, shape } = 'shape' in feed ? feed : { data: feed, shape: staticShape(name, input.shape) }
   const expected = arrayType(input.dtype)
   if (!(data instanceof expected)) {
@@ -69,7 +75,6 @@ function bindFeed(name: string, input: Input, feed: Feed, dimensions: Map<string
   if (shape.length !== input.shape.length) {
     throw new ShapeError(`input '${name}': expected ${formatShape(input.shape)}, got ${formatShape(shape)}`)
   }
-  for (const [i, size] of shape.entries()) bindDimension(name, input.shape[i], size, dimensions)
   const count = shape.reduce((a, b) => a * b, 1)
   if (data.length !== count) {
     throw new ShapeError(`input '${name}': ${formatShape(shape)} has ${count} elements, the array ${data.length}`)
@@ -82,10 +87,20 @@ function staticShape(name: string, shape: Shape): readonly number[] {
   throw new ShapeError(`input '${name}' has the shape ${formatShape(shape)}: give { data, shape } instead of an array`)
 }
 
-function bindDimension(name: string, dimension: Dimension, size: number, dimensions: Map<string, number>): void {
-  if (typeof dimension === 'string' && /^\w+$/.test(dimension) && !dimensions.has(dimension))
-    dimensions.set(dimension, size)
-  const expected = evaluateDimension(dimension, dimensions)
-  if (expected === size) return
-  throw new ShapeError(`input '${name}': the size '${dimension}' is ${expected} here, got ${size}`)
+/** The number that each name stands for. Names come first, since `'past + sequence'` may stand before `'past'`. */
+function bindDimensions(inputs: ReadonlyMap<string, Input>, bound: ReadonlyMap<string, BoundFeed>) {
+  const dimensions = new Map<string, number>()
+  const sizes = [...inputs].flatMap(([name, input]) =>
+    input.shape.map((dimension, axis) => ({ name, dimension, size: bound.get(name)!.shape[axis] })),
+  )
+  for (const { dimension, size } of sizes) {
+    const isName = typeof dimension === 'string' && dimensionNames(dimension)[0] === dimension
+    if (isName && !dimensions.has(dimension)) dimensions.set(dimension, size)
+  }
+  for (const { name, dimension, size } of sizes) {
+    const expected = evaluateDimension(dimension, dimensions)
+    if (expected === size) continue
+    throw new ShapeError(`input '${name}': the size '${dimension}' is ${expected} here, got ${size}`)
+  }
+  return dimensions
 }

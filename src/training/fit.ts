@@ -80,7 +80,6 @@ class FitLoop {
   #stepSeconds = 0
   #tokens = 0
   #checkpointed = -1
-  #evaluated = -1
 
   constructor(trainer: Trainer, options: FitOptions, events: FitEvents) {
     this.#trainer = trainer
@@ -92,16 +91,14 @@ class FitLoop {
 
   async run(): Promise<FitResult> {
     const { signal } = this.#events
-    let progress: FitProgress | undefined
     while (!this.#isDone() && !signal?.aborted) {
-      progress = await this.#step()
+      const progress = await this.#step()
       this.#events.onStep?.(progress)
-      if (progress.step % this.#options.evaluateEvery === 0 && !this.#isDone()) await this.#evaluate(progress)
-      if (progress.step % this.#options.checkpointEvery === 0) this.#checkpoint(false)
+      const isLast = this.#isDone()
+      // The evaluation comes first, so that a checkpoint knows whether it is the best.
+      if (isLast || progress.step % this.#options.evaluateEvery === 0) await this.#evaluate(progress)
+      if (isLast || signal?.aborted || progress.step % this.#options.checkpointEvery === 0) this.#checkpoint(false)
     }
-    // An interrupted run saves at once; it will evaluate when it is resumed.
-    if (progress !== undefined && !signal?.aborted) await this.#evaluate(progress)
-    if (progress !== undefined) this.#checkpoint(false)
     return {
       steps: this.#trainer.steps,
       seconds: this.#seconds(),
@@ -137,8 +134,6 @@ class FitLoop {
   }
 
   async #evaluate(progress: FitProgress): Promise<void> {
-    if (this.#evaluated === progress.step) return
-    this.#evaluated = progress.step
     const validationLoss = await this.#trainer.evaluate()
     if (validationLoss === undefined) return
     this.#validationLoss = validationLoss

@@ -31,6 +31,8 @@ interface GradientProgram {
   /** Gradients that share their array in the graph with another one's. */
   readonly copies: readonly { readonly from: Float32Array; readonly to: Float32Array }[]
   readonly sparse: readonly string[]
+  /** Gradients that the graph writes no dense part of: rows are added to zeros. */
+  readonly rowsOnly: readonly Float32Array[]
 }
 
 /**
@@ -66,7 +68,7 @@ export class GradientPrograms {
    * @returns the mean loss
    */
   async run(batches: readonly Batch[], random: RandomKey): Promise<number> {
-    this.#clear()
+    if (batches.length > 1) for (const { gradient, segment } of this.#memory) segment.kernels.fill(gradient, 0)
     let sum = 0
     for (const [i, batch] of batches.entries()) {
       sum += await this.#runBatch(batch, { ...random, step: random.step * batches.length + i })
@@ -80,17 +82,13 @@ export class GradientPrograms {
   }
 
   async #runBatch(batch: Batch, random: RandomKey): Promise<number> {
-    const { program, into, copies, sparse } = await this.#programFor(batch.shape)
+    const { program, into, copies, sparse, rowsOnly } = await this.#programFor(batch.shape)
+    for (const gradient of rowsOnly) gradient.fill(0)
     const results = await program.run({ ...batch.feeds, ...this.#earlierGradients() }, { random, into })
     for (const { from, to } of copies) to.set(from)
     for (const name of sparse) addRows(this.#memory.get(name).gradient, results[name])
     const loss = results.loss
     return 'parts' in loss ? Number.NaN : float32(loss)[0]
-  }
-
-  /** Zeroes what the programs add to instead of overwriting. */
-  #clear(): void {
-    for (const { gradient, segment } of this.#memory) segment.kernels.fill(gradient, 0)
   }
 
   #earlierGradients(): Record<string, Feed> {
@@ -132,17 +130,21 @@ export class GradientPrograms {
     const into = new Map<string, Float32Array>()
     const copies: { from: Float32Array; to: Float32Array }[] = []
     const sparse: string[] = []
+    const rowsOnly: Float32Array[] = []
     for (const { name, gradient } of this.#memory) {
       const output = outputs[name]
       const dense = output instanceof Tensor ? output : output.dense
       if (!(output instanceof Tensor)) sparse.push(name)
-      if (dense === undefined) continue
+      if (dense === undefined) {
+        rowsOnly.push(gradient)
+        continue
+      }
       const target = program.target(dense)
       const taken = into.get(target)
       if (taken === undefined) into.set(target, gradient)
       else copies.push({ from: taken, to: gradient })
     }
-    return { program, into, copies, sparse }
+    return { program, into, copies, sparse, rowsOnly }
   }
 }
 

@@ -50,5 +50,8 @@ export const pow: Operator<[a: Tensor], { exponent: number }> = defineOperation(
   name: 'Pow',
   type: ([a]) => a,
   lower: (graph, [a], { exponent }) => graph.node('Pow', [a, graph.constant(Float32Array.of(exponent), [], 'float32')]),
-  gradient: ([a], _y, dy, { exponent }) => [dy.mul(pow(a, { exponent: exponent - 1 })).mul(exponent)],
+  gradient: ([a], _y, dy, { exponent }) => [
+    // Without this case 0⁻¹ would make 0⁰ differentiate to 0 · ∞.
+    exponent === 0 ? null : dy.mul(pow(a, { exponent: exponent - 1 })).mul(exponent),
+  ],
 })

@@ -1,6 +1,7 @@
 import { normalizeAxis, sameShape } from '../dimension.js'
 import { defineOperation, expectShape, type Operator, Rows } from '../operation.js'
 import type { Tensor } from '../tensor.js'
+import { conserveRowProduct } from './row-product.js'
 
 /**
  * Rows of a table by index: an embedding's look-up.
@@ -93,7 +94,11 @@ export const dropout: Operator<[x: Tensor, keep: Tensor], { probability: number 
     const scaled = graph.node('Mul', [x, scale])
     return graph.node('Where', [keep, scaled, graph.constant(Float32Array.of(0), [], inputs[0].dtype)])
   },
-  gradient: ([_x, keep], _y, dy, attributes) => [dropout(dy, keep, attributes), null],
+  gradient: ([x, keep], y, dy, attributes) => {
+    const dx = dropout(dy, keep, attributes)
+    conserveRowProduct({ value: x, gradient: dx }, { value: y, gradient: dy })
+    return [dx, null]
+  },
 })
 
 function checkAlongAxis(name: string, x: Tensor, indices: Tensor, axis: number): void {

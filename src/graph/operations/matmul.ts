@@ -1,4 +1,4 @@
-import { broadcastShapes, type Shape } from '../dimension.js'
+import { broadcastShapes, formatShape, type Shape, sameShape } from '../dimension.js'
 import { float } from '../lowering.js'
 import { defineOperation, expectShape, type Operator } from '../operation.js'
 import type { Tensor } from '../tensor.js'
@@ -71,7 +71,8 @@ export const gemm: Operator<[a: Tensor, b: Tensor, c: Tensor | undefined], GemmO
     const [m, k] = matrixOf(a, transposeA)
     const [l, n] = matrixOf(b, transposeB)
     expectShape(k === l, 'Gemm', [a, b, c], `equal inner sizes, not ${k} and ${l},`)
-    if (c) broadcastShapes([m, n], c.shape, 'Gemm')
+    const fits = c === undefined || sameShape(broadcastShapes([m, n], c.shape, 'Gemm'), [m, n])
+    expectShape(fits, 'Gemm', [a, b, c], `an addend that broadcasts to ${formatShape([m, n])}`)
     return { dtype: a.dtype, shape: [m, n] }
   },
   lower: (graph, inputs, { transposeA = false, transposeB = false, scale = 1 }) =>

@@ -13,7 +13,7 @@ const equivalents = new WeakMap<Tensor, { value: Tensor; pair: Pair }>()
 /**
  * Notes that Σ value·gradient along the last axis equals that of another pair, which may be cheaper.
  *
- * Both operations below conserve this sum from their output to their input, so that a chain of them can be followed:
+ * Matrix products and dropout conserve this sum from their output to their input, so that a chain of them can be followed:
  * for C = A·B, Σₖ Aᵢₖ dAᵢₖ = Σⱼ Cᵢⱼ dCᵢⱼ; for an elementwise scaling Y = m∘X, x·dx = x·m·dy = y·dy.
  */
 export function conserveRowProduct(of: Pair, like: Pair): void {

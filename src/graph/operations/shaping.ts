@@ -12,7 +12,6 @@ import {
   sameShape,
 } from '../dimension.js'
 import { type DType, toTypedArray } from '../dtype.js'
-import type { Lowering, Value } from '../lowering.js'
 import { defineOperation, defineOperationWithOutputs, expectShape, type Operator } from '../operation.js'
 import type { Tensor } from '../tensor.js'
 import { sumTo } from './broadcast.js'
@@ -25,8 +24,11 @@ import { sumTo } from './broadcast.js'
 export const reshape: Operator<[x: Tensor], { shape: Shape }> = defineOperation({
   name: 'Reshape',
   type: ([x], { shape }) => ({ dtype: x.dtype, shape: inferShape(x.shape, shape) }),
-  lower: (graph, [x], _attributes, { inputs, output }) =>
-    graph.node('Reshape', [x, reshapeTarget(graph, inputs[0].shape, output.shape)]),
+  lower: (graph, [x], _attributes, { inputs, output }) => {
+    const target = reshapeTarget(inputs[0].shape, output.shape)
+    if (target === undefined) return graph.node('Reshape', [x, graph.shape(output.shape)], { allowzero: 1 })
+    return graph.node('Reshape', [x, graph.constant(BigInt64Array.from(target, BigInt), [target.length], 'int64')])
+  },
   gradient: ([x], _y, dy) => [dy.reshape(x.shape)],
 })
 
@@ -34,7 +36,7 @@ export const reshape: Operator<[x: Tensor], { shape: Shape }> = defineOperation(
 export const transpose: Operator<[x: Tensor], { permutation: readonly number[] }> = defineOperation({
   name: 'Transpose',
   type: ([x], { permutation }) => {
-    const complete = permutation.length === x.rank && new Set(permutation).size === x.rank
+    const complete = permutation.length === x.rank && x.shape.every((_, axis) => permutation.includes(axis))
     expectShape(complete, 'Transpose', [x], `a permutation of ${x.rank} axes, not [${permutation}],`)
     return { dtype: x.dtype, shape: permutation.map((axis) => x.shape[axis]) }
   },
@@ -93,12 +95,13 @@ export const split: Operator<[x: Tensor], { axis: number; sizes: Shape }, Tensor
   },
 })
 
-/** Elements start ≤ i < end along an axis. A negative bound counts from the end. */
+/** Elements start ≤ i < end along an axis. A negative bound counts from the end. Bounds outside of x are errors. */
 export const slice: Operator<[x: Tensor], { axis: number; start: Dimension; end: Dimension }> = defineOperation({
   name: 'Slice',
   type: ([x], { axis, start, end }) => {
     const at = normalizeAxis(axis, x.rank, 'Slice')
     const [from, to] = [fromFront(start, x.shape[at]), fromFront(end, x.shape[at])]
+    expectShape(isAscending([0, from, to, x.shape[at]]), 'Slice', [x], `bounds ${start} and ${end} within axis ${axis}`)
     return { dtype: x.dtype, shape: withSize(x.shape, at, add(to, multiply(from, -1))) }
   },
   lower: (graph, [x], { axis, start, end }, { inputs }) => {
@@ -176,6 +179,12 @@ function fromFront(bound: Dimension, size: Dimension): Dimension {
   return typeof bound === 'number' && bound < 0 ? add(size, bound) : bound
 }
 
+/** Whether sizes never decrease, as far as they are numbers. */
+function isAscending(sizes: Shape): boolean {
+  const known = sizes.filter((size) => typeof size === 'number')
+  return known.every((size, i) => i === 0 || known[i - 1] <= size)
+}
+
 function inferShape(from: Shape, to: Shape): Shape {
   const known = product(to.filter((dimension) => dimension !== -1))
   const missing = divide(product(from), known)
@@ -184,20 +193,22 @@ function inferShape(from: Shape, to: Shape): Shape {
   throw new ShapeError(`Reshape: ${formatShape(from)} does not have as many elements as ${formatShape(to)}`)
 }
 
-/** The shape operand of ONNX's Reshape: names are copied (0) or inferred (−1) where possible, else computed. */
-function reshapeTarget(graph: Lowering, from: Shape, to: Shape): Value {
+/**
+ * The shape operand of ONNX's Reshape, with names copied (0) or inferred (−1); undefined where the sizes have to be
+ * written out: for a second inferred name, and for a size that is 0 itself.
+ */
+function reshapeTarget(from: Shape, to: Shape): number[] | undefined {
   let inferred = false
   const sizes: number[] = []
   for (const [i, dimension] of to.entries()) {
+    if (dimension === 0) return undefined
     if (typeof dimension === 'number') sizes.push(dimension)
     else if (dimension === from[i]) sizes.push(0)
-    else if (inferred) return graph.shape(to)
+    else if (inferred) return undefined
     else {
       inferred = true
       sizes.push(-1)
     }
   }
-  // A size 0 would be read as "copy": write it out through a computed shape.
-  if (to.includes(0)) return graph.shape(to)
-  return graph.constant(BigInt64Array.from(sizes, BigInt), [sizes.length], 'int64')
+  return sizes
 }

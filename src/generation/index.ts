@@ -1,0 +1,5 @@
+export { CausalDecoder, type CausalModel } from './decoder.js'
+export { generate, generateBatch, streamBatch } from './generate.js'
+export { beamSearch, greedy, nucleus, type Strategy, sample } from './strategies.js'
+export { TextStream } from './text-stream.js'
+export type { Decoder, FinishReason, GenerationEvent, GenerationOptions, GenerationResult } from './types.js'

@@ -1,0 +1,95 @@
+import { CheckpointError, TokenizerError } from '../errors.js'
+import { CausalDecoder } from '../generation/decoder.js'
+import { generate, generateBatch } from '../generation/generate.js'
+import type { GenerationOptions, GenerationResult } from '../generation/types.js'
+import { loadModel } from '../hub/checkpoint.js'
+import { GPT } from '../models/index.js'
+import type { Device } from '../runtime/index.js'
+import { loadTokenizer } from '../tokenizers/node.js'
+import type { Tokenizer } from '../tokenizers/tokenizer.js'
+
+/** A prompt: text, or token ids that are used as they are. */
+export type Prompt = string | readonly number[]
+
+/**
+ * Continues texts with a GPT.
+ *
+ * ```ts
+ * const writer = await TextGenerator.load('runs/shakespeare')
+ * for await (const piece of writer.stream('ROMEO:', { strategy: nucleus(0.9) })) process.stdout.write(piece)
+ * ```
+ */
+export class TextGenerator {
+  readonly model: GPT
+  /** Absent where the checkpoint has none; then prompts and results are ids. */
+  readonly tokenizer: Tokenizer | undefined
+  readonly #decoder: CausalDecoder
+
+  private constructor(model: GPT, tokenizer: Tokenizer | undefined, decoder: CausalDecoder) {
+    this.model = model
+    this.tokenizer = tokenizer
+    this.#decoder = decoder
+  }
+
+  /** Makes a generator of a model in memory, e.g. one that is being trained. */
+  static async of(model: GPT, tokenizer?: Tokenizer, options: { device?: Device } = {}): Promise<TextGenerator> {
+    return new TextGenerator(model, tokenizer, await CausalDecoder.create(model, options))
+  }
+
+  /**
+   * Opens a checkpoint directory or a training run.
+   *
+   * @param options `tokenizer: false` opens a checkpoint without one, for prompts of ids
+   * @throws CheckpointError where it is missing, damaged or not a GPT; TokenizerError where it has no tokenizer
+   */
+  static async load(path: string, options: { device?: Device; tokenizer?: boolean } = {}): Promise<TextGenerator> {
+    const { model, directory } = loadModel(path)
+    if (!(model instanceof GPT)) {
+      throw new CheckpointError(`${path}: generating text needs a GPT, this is a ${model.constructor.name}`)
+    }
+    const tokenizer = options.tokenizer === false ? await tokenizerIfAny(directory) : await loadTokenizer(directory)
+    return TextGenerator.of(model, tokenizer, options)
+  }
+
+  /** Continues one prompt and yields the new text in pieces that never split a character. Not for beam search. */
+  async *stream(prompt: Prompt, options: GenerationOptions = {}): AsyncGenerator<string, GenerationResult | undefined> {
+    const ids = await this.#encode(prompt)
+    let result: GenerationResult | undefined
+    for await (const event of generate(this.#decoder, ids, { tokenizer: this.tokenizer, ...options })) {
+      if (event.type === 'finish') result ??= event.result
+      else if (event.text !== '') yield event.text
+    }
+    return result
+  }
+
+  /** Continues one prompt; beam search may return several sequences, the best first. */
+  async complete(prompt: Prompt, options: GenerationOptions = {}): Promise<GenerationResult[]> {
+    return this.completeBatch([prompt], options)
+  }
+
+  /** Continues several prompts of any lengths at once, in their order. */
+  async completeBatch(prompts: readonly Prompt[], options: GenerationOptions = {}): Promise<GenerationResult[]> {
+    const ids = await Promise.all(prompts.map((prompt) => this.#encode(prompt)))
+    return generateBatch(this.#decoder, ids, { tokenizer: this.tokenizer, ...options })
+  }
+
+  /** Frees the engine's memory. */
+  async dispose(): Promise<void> {
+    await this.#decoder.dispose()
+  }
+
+  async #encode(prompt: Prompt): Promise<readonly number[]> {
+    if (typeof prompt !== 'string') return prompt
+    if (this.tokenizer === undefined) throw new TokenizerError('this model has no tokenizer: give token ids instead of text')
+    return (await this.tokenizer.encode(prompt)).ids
+  }
+}
+
+async function tokenizerIfAny(directory: string): Promise<Tokenizer | undefined> {
+  try {
+    return await loadTokenizer(directory)
+  } catch (error) {
+    if (error instanceof TokenizerError) return undefined
+    throw error
+  }
+}

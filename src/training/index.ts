@@ -1,0 +1,8 @@
+export { type FitEvents, type FitOptions, type FitProgress, type FitResult, fit } from './fit.js'
+export { CausalLanguageModelling, causalLoss } from './objectives/causal-lm.js'
+export type { Batch, Objective } from './objectives/objective.js'
+export { AdamW, type AdamWOptions } from './optimizers/adamw.js'
+export { parseRecipe, type Recipe, recipeToYaml } from './recipe.js'
+export { runRecipe, type TrainingRunOptions, type TrainingRunResult } from './run.js'
+export { type ScheduleName, schedule } from './schedules.js'
+export { type StepReport, Trainer, type TrainerOptions } from './trainer.js'
