@@ -40,6 +40,8 @@ export class CausalDecoder implements Decoder {
   /** Keys and values of each layer, in turn. */
   #buffers: CacheBuffer[] = []
   #lengths: number[] = []
+  /** All tokens of each row since the last start. */
+  #seen: number[][] = []
   #capacity = 0
 
   private constructor(program: Program<Record<string, Tensor>>, model: CausalModel) {
@@ -57,14 +59,21 @@ export class CausalDecoder implements Decoder {
   }
 
   async start(prompts: readonly (readonly number[])[]): Promise<Float32Array[]> {
+    this.#seen = prompts.map((prompt) => [...prompt])
     this.#lengths = prompts.map(() => 0)
     // An empty cache still has one position, which the bias hides.
     this.#setCapacity(1, () => new CacheBuffer(this.#sizes, prompts.length, 1))
     return this.#feed(prompts)
   }
 
+  /** A row whose context is full goes on from the later half of it. */
   step(tokens: readonly number[]): Promise<Float32Array[]> {
-    return this.#feed(tokens.map((token) => [token]))
+    for (const [row, token] of tokens.entries()) this.#seen[row].push(token)
+    if (!this.#lengths.includes(this.contextLength)) return this.#feed(tokens.map((token) => [token]))
+    // Positions are absolute: keys and values of the half that stays have to be computed anew.
+    const half = Math.floor(this.contextLength / 2)
+    const kept = this.#lengths.map((length) => (length === this.contextLength ? half : length) + 1)
+    return this.start(this.#seen.map((ids, row) => ids.slice(ids.length - kept[row])))
   }
 
   reorder(source: readonly number[]): void {
@@ -72,6 +81,7 @@ export class CausalDecoder implements Decoder {
     if (unchanged) return
     for (const buffer of this.#buffers) buffer.rearrange(source, this.#capacity)
     this.#lengths = source.map((row) => this.#lengths[row])
+    this.#seen = source.map((row) => [...this.#seen[row]])
   }
 
   async dispose(): Promise<void> {

@@ -158,9 +158,9 @@ function endTokens({ eosTokenIds, tokenizer }: GenerationOptions): ReadonlySet<n
   return new Set(tokenizer?.eosTokenId === undefined ? [] : [tokenizer.eosTokenId])
 }
 
-/** The last token is chosen from a full context but never fed: one more than the free positions. */
+/** Without a limit up to the end of the context; its last token is chosen but never fed: one more than there is room. */
 function longestContinuation(decoder: Decoder, prompt: readonly number[], options: GenerationOptions): number {
-  return Math.min(options.maxNewTokens ?? Infinity, decoder.contextLength - prompt.length + 1)
+  return options.maxNewTokens ?? decoder.contextLength - prompt.length + 1
 }
 
 function check(decoder: Decoder, prompts: readonly (readonly number[])[], options: GenerationOptions): void {

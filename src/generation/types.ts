@@ -6,7 +6,7 @@ export interface Decoder {
   /** Number of logits of a position. */
   readonly vocabularySize: number
 
-  /** Number of positions a row can hold. */
+  /** Number of positions a row can look back on; stepping further is the decoder's to solve, e.g. by forgetting. */
   readonly contextLength: number
 
   /**
@@ -42,7 +42,10 @@ export interface GenerationOptions {
   /** How the next token is chosen; greedy() where none is given. */
   readonly strategy?: Strategy
 
-  /** Most tokens to generate for a prompt; up to the end of the context where none is given. */
+  /**
+   * Most tokens to generate for a prompt, beyond the context too, whose earlier half is then forgotten; up to the end of
+   * the context where none is given.
+   */
   readonly maxNewTokens?: number
 
   /** Seed of the samples: the same seed gives the same text, whatever else is in the batch; 0 where none is given. */

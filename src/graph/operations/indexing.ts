@@ -64,10 +64,13 @@ export const scatterElements: Operator<
   ],
 })
 
-/** 1 where the last axis' index equals the id, else 0. ids int64 [...] → float32 [..., depth]. */
+/** 1 where the last axis' index equals the id, else 0. ids int64 [N, ...] → float32 [N, ..., depth]. */
 export const oneHot: Operator<[ids: Tensor], { depth: number }> = defineOperation({
   name: 'OneHot',
-  type: ([ids], { depth }) => ({ dtype: 'float32', shape: [...ids.shape, depth] }),
+  type: ([ids], { depth }) => {
+    expectShape(ids.dtype === 'int64' && ids.rank > 0, 'OneHot', [ids], 'int64 of rank 1 or more')
+    return { dtype: 'float32', shape: [...ids.shape, depth] }
+  },
   lower: (graph, [ids], { depth }) => {
     const values = graph.constant(Float32Array.of(0, 1), [2], 'float32')
     return graph.node('OneHot', [ids, graph.constant(BigInt64Array.of(BigInt(depth)), [], 'int64'), values], {
