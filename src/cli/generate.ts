@@ -30,11 +30,15 @@ export function register(program: Command): void {
   program
     .command('generate')
     .summary('continue a text')
-    .description('Continue a text with a GPT. The text streams to standard output; with --json the result comes at the end.')
+    .description(
+      'Continue a text with a GPT. The text streams to standard output; with --json the result comes at the end.',
+    )
     .addOption(modelOption())
     .addOption(new Option('--prompt <text>', 'the text to continue').conflicts('ids'))
     .option('--ids <list>', 'token ids to continue, e.g. 1,2,3', parseIds)
-    .addOption(new Option('--strategy <name>', 'how tokens are chosen').choices(['greedy', 'sample', 'beam']).default('sample'))
+    .addOption(
+      new Option('--strategy <name>', 'how tokens are chosen').choices(['greedy', 'sample', 'beam']).default('sample'),
+    )
     .option('--max-new-tokens <n>', 'most tokens to generate', positiveInteger, 200)
     .option('--temperature <t>', 'below 1 more predictable, above 1 more varied (sample)', number)
     .option('--top-k <k>', 'choose among the k likeliest tokens (sample)', positiveInteger)
@@ -52,7 +56,10 @@ export function register(program: Command): void {
 async function generate(options: GenerateCommandOptions) {
   const prompt = promptOf(options)
   const strategy = strategyOf(options)
-  const generator = await TextGenerator.load(options.model, { device: options.device, tokenizer: options.ids === undefined })
+  const generator = await TextGenerator.load(options.model, {
+    device: options.device,
+    tokenizer: options.ids === undefined,
+  })
   const { maxNewTokens, seed, stop, repetitionPenalty } = options
   const settings: GenerationOptions = { strategy, maxNewTokens, seed, stop, repetitionPenalty }
   const started = performance.now()

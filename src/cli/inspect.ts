@@ -9,7 +9,9 @@ export function register(program: Command): void {
   program
     .command('inspect')
     .summary("show a model's architecture")
-    .description("Show a model's parts as a tree with shapes and parameter counts, and the memory to run and to train it.")
+    .description(
+      "Show a model's parts as a tree with shapes and parameter counts, and the memory to run and to train it.",
+    )
     .addOption(modelOption())
     .action(action(inspect))
 }
@@ -20,7 +22,9 @@ function inspect(options: GlobalOptions & { model: string }) {
     const { type, tree, parameters, memory, unused } = description
     printText(`${type}: ${formatCount(parameters)} parameters (${parameters.toLocaleString('en-US')})`)
     for (const line of drawTree(tree)) printText(line)
-    printText(`memory to run: ${formatBytes(memory.run)} of weights; to train: ${formatBytes(memory.train)} with gradients and moments`)
+    printText(
+      `memory to run: ${formatBytes(memory.run)} of weights; to train: ${formatBytes(memory.train)} with gradients and moments`,
+    )
     if (unused.length > 0) printText(`not used by this architecture: ${unused.join(', ')}`)
   }
   return description

@@ -2,7 +2,10 @@ import { Option } from 'commander'
 
 /** `--model`, the checkpoint that a command works on. */
 export function modelOption(): Option {
-  return new Option('--model <directory>', 'a checkpoint, or a training run whose best one is taken').makeOptionMandatory()
+  return new Option(
+    '--model <directory>',
+    'a checkpoint, or a training run whose best one is taken',
+  ).makeOptionMandatory()
 }
 
 /** `--device`, what the engine computes on. */

@@ -61,7 +61,13 @@ async function train(file: string, options: TrainCommandOptions) {
   }
 }
 
-function summary({ steps, seconds, trainLoss, validationLoss, checkpoint }: Awaited<ReturnType<typeof runRecipe>>): string {
+function summary({
+  steps,
+  seconds,
+  trainLoss,
+  validationLoss,
+  checkpoint,
+}: Awaited<ReturnType<typeof runRecipe>>): string {
   const validation = validationLoss === undefined ? '' : `, validation loss ${validationLoss.toFixed(4)}`
   return [
     `${steps} steps in ${formatDuration(seconds)}: training loss ${trainLoss.toFixed(4)}${validation}`,

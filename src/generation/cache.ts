@@ -1,4 +1,4 @@
-import { input, type Input, type Tensor } from '../graph/index.js'
+import { type Input, input, type Tensor } from '../graph/index.js'
 import type { LayerCache, Segments } from '../nn/index.js'
 
 /** Sizes of one layer's keys and values. */

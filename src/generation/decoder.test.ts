@@ -32,7 +32,12 @@ describe('CausalDecoder', () => {
     const first = await decoder.start(rows)
     for (const [row, ids] of rows.entries()) expectClose(first[row], await uncached(model, ids))
     decoder.reorder([2, 0, 0, 1])
-    const reordered = [[7, 8, 9, 10], [1, 2, 3, 4, 5, 11], [1, 2, 3, 4, 5, 12], [6, 13]]
+    const reordered = [
+      [7, 8, 9, 10],
+      [1, 2, 3, 4, 5, 11],
+      [1, 2, 3, 4, 5, 12],
+      [6, 13],
+    ]
     const second = await decoder.step([10, 11, 12, 13])
     for (const [row, ids] of reordered.entries()) expectClose(second[row], await uncached(model, ids))
     await decoder.dispose()

@@ -74,17 +74,19 @@ export interface Application {
 }
 
 /** The function that applies an operation: inputs first, then the attributes where it has any. */
-export type Operator<I extends Operands, A = void, Result = Tensor> = (...args: Arguments<I, A>) => Result
+export type Operator<I extends Operands, A = undefined, Result = Tensor> = (...args: Arguments<I, A>) => Result
 
 /** Arguments of an operation's function: its inputs, then its attributes where it has any. */
-type Arguments<I extends Operands, A> = [A] extends [void] ? [...inputs: I] : [...inputs: I, attributes: A]
+type Arguments<I extends Operands, A> = [A] extends [undefined] ? [...inputs: I] : [...inputs: I, attributes: A]
 
 /**
  * Defines an operation once: its shape rule, how it becomes ONNX, and its gradient (or null with the reason).
  *
  * @returns the function that applies it: inputs first, then the attributes
  */
-export function defineOperation<I extends Operands, A = void>(definition: OperationDefinition<I, A>): Operator<I, A> {
+export function defineOperation<I extends Operands, A = undefined>(
+  definition: OperationDefinition<I, A>,
+): Operator<I, A> {
   const { name, gradient } = definition
   const operation = erase<I, A>({
     name,
@@ -104,7 +106,7 @@ export function defineOperation<I extends Operands, A = void>(definition: Operat
  * Defines an operation with several outputs; as {@link defineOperation}, with arrays in the outputs' places.
  * The gradient of an output that nothing depends on is undefined.
  */
-export function defineOperationWithOutputs<I extends Operands, A = void>(
+export function defineOperationWithOutputs<I extends Operands, A = undefined>(
   definition: MultipleOutputDefinition<I, A>,
 ): Operator<I, A, Tensor[]> {
   const { name, gradient } = definition

@@ -67,16 +67,16 @@ function skipSpace(text: string, offset: number): number {
 
 /** The string that opens at `start`: a loop, because a regular expression overflows its stack on very long ones. */
 function scanString(text: string, start: number): { closed: boolean; end: number } {
-  const escape = /\\(?:["\\/bfnrt]|u[\da-fA-F]{4})/y
+  const escaped = /\\(?:["\\/bfnrt]|u[\da-fA-F]{4})/y
   let end = start + 1
   while (end < text.length) {
     const code = text.charCodeAt(end)
     if (code === 0x22) return { closed: true, end: end + 1 }
     if (code < 0x20) break
     if (code === 0x5c) {
-      escape.lastIndex = end
-      if (!escape.test(text)) break
-      end = escape.lastIndex
+      escaped.lastIndex = end
+      if (!escaped.test(text)) break
+      end = escaped.lastIndex
     } else {
       end++
     }

@@ -125,13 +125,11 @@ function writeValue({ name, dtype, shape }: OnnxValue, pbf: PbfWriter): void {
 
 function writeTensorType({ dtype, shape }: { dtype: DType; shape: Shape }, pbf: PbfWriter): void {
   pbf.writeVarintField(1, onnxType[dtype])
-  pbf.writeMessage(
-    2,
-    (dimensions, inner) => {
-      for (const dimension of dimensions) inner.writeMessage(1, writeDimension, dimension)
-    },
-    shape,
-  )
+  pbf.writeMessage(2, writeShape, shape)
+}
+
+function writeShape(shape: Shape, pbf: PbfWriter): void {
+  for (const dimension of shape) pbf.writeMessage(1, writeDimension, dimension)
 }
 
 function writeDimension(dimension: Dimension, pbf: PbfWriter): void {

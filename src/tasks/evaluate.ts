@@ -30,7 +30,8 @@ export interface LanguageModelReport {
  */
 export async function evaluateCausalLm(path: string, file: string, device?: Device): Promise<LanguageModelReport> {
   const { model, directory } = loadModel(path)
-  if (!(model instanceof GPT)) throw new CheckpointError(`${path}: causal-lm needs a GPT, this is a ${model.constructor.name}`)
+  if (!(model instanceof GPT))
+    throw new CheckpointError(`${path}: causal-lm needs a GPT, this is a ${model.constructor.name}`)
   const tokenizer = await loadTokenizer(directory)
   const text = await tokenizer.encodeToArray(readTextFile(file))
   let examples = 0

@@ -14,7 +14,8 @@ import { evaluate, float32 } from '../runtime/index.js'
  */
 export async function nextTokenLogits(path: string, ids: readonly number[]) {
   const { model } = loadModel(path)
-  if (!(model instanceof GPT)) throw new CheckpointError(`${path}: logits needs a GPT, this is a ${model.constructor.name}`)
+  if (!(model instanceof GPT))
+    throw new CheckpointError(`${path}: logits needs a GPT, this is a ${model.constructor.name}`)
   checkIds(ids, model.config)
   const sequence = input('ids', 'int64', [1, ids.length])
   const logits = float32(await evaluate(model.forward(sequence), { ids: BigInt64Array.from(ids, BigInt) }))
@@ -31,6 +32,8 @@ export function checkIds(ids: readonly number[], config: { vocabularySize: numbe
   }
   const outside = ids.findIndex((id) => id >= vocabularySize)
   if (outside >= 0) {
-    throw new DataError(`token id ${ids[outside]} at position ${outside + 1} is not in the vocabulary of ${vocabularySize} tokens`)
+    throw new DataError(
+      `token id ${ids[outside]} at position ${outside + 1} is not in the vocabulary of ${vocabularySize} tokens`,
+    )
   }
 }

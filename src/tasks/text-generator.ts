@@ -80,7 +80,8 @@ export class TextGenerator {
 
   async #encode(prompt: Prompt): Promise<readonly number[]> {
     if (typeof prompt !== 'string') return prompt
-    if (this.tokenizer === undefined) throw new TokenizerError('this model has no tokenizer: give token ids instead of text')
+    if (this.tokenizer === undefined)
+      throw new TokenizerError('this model has no tokenizer: give token ids instead of text')
     return (await this.tokenizer.encode(prompt)).ids
   }
 }

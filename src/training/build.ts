@@ -41,14 +41,18 @@ export async function build(recipe: Recipe, checkpoint?: string): Promise<Ingred
       ? await makeTokenizer(recipe.tokenizer ?? { type: 'characters' }, known)
       : await loadTokenizer(loaded.directory)
   const model = loaded === undefined ? makeModel(recipe, tokenizer) : continueModel(loaded, recipe.model, tokenizer)
-  const [train, validation] = await Promise.all([texts.train, texts.validation].map((text) => tokenizer.encodeToArray(text)))
+  const [train, validation] = await Promise.all(
+    [texts.train, texts.validation].map((text) => tokenizer.encodeToArray(text)),
+  )
   return { model, tokenizer, train, validation }
 }
 
 async function makeTokenizer(options: TokenizerOptions, text: string): Promise<Tokenizer> {
   if ('from' in options) return loadTokenizer(options.from)
   if (options.type === 'characters') return createTokenizer(trainCharacterTokenizer(text))
-  throw new ConfigError(`tokenizer.type: training ${options.type} is not available yet; use characters, or tokenizer.from: DIR`)
+  throw new ConfigError(
+    `tokenizer.type: training ${options.type} is not available yet; use characters, or tokenizer.from: DIR`,
+  )
 }
 
 function makeModel({ model, train }: Recipe, { vocabularySize }: Tokenizer): GPT {
@@ -68,7 +72,11 @@ function sizes(model: Exclude<ModelOptions, { from: string }>, vocabularySize: n
   throw new ConfigError(`model.preset: '${preset}' is unknown${hint} (valid: ${Object.keys(presets).join(', ')})`)
 }
 
-function continueModel({ model, directory }: ReturnType<typeof loadModel>, options: ModelOptions, tokenizer: Tokenizer): GPT {
+function continueModel(
+  { model, directory }: ReturnType<typeof loadModel>,
+  options: ModelOptions,
+  tokenizer: Tokenizer,
+): GPT {
   if (!(model instanceof GPT)) {
     throw new CheckpointError(`${directory}: causal-lm trains a GPT, this is a ${model.constructor.name}`)
   }

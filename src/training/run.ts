@@ -25,7 +25,13 @@ export interface TrainingRunOptions {
   readonly device?: Device
   /** Ends the training cleanly, with a checkpoint. */
   readonly signal?: AbortSignal
-  readonly onStart?: (run: { model: GPT; tokenizer: Tokenizer; parameters: number; trainTokens: number; step: number }) => void
+  readonly onStart?: (run: {
+    model: GPT
+    tokenizer: Tokenizer
+    parameters: number
+    trainTokens: number
+    step: number
+  }) => void
   readonly onStep?: (progress: FitProgress) => void
   readonly onEvaluate?: (progress: FitProgress) => void
 }
@@ -55,9 +61,12 @@ export async function runRecipe(options: TrainingRunOptions): Promise<TrainingRu
   const { recipe, directory } = options
   const earlier = readRun(directory)
   if (earlier !== undefined && !options.resume) {
-    throw new UsageError(`${directory} already holds a training run: continue it with --resume, or choose another --out`)
+    throw new UsageError(
+      `${directory} already holds a training run: continue it with --resume, or choose another --out`,
+    )
   }
-  if (earlier?.status === 'finished' && earlier.result !== undefined) return earlier.result as unknown as TrainingRunResult
+  if (earlier?.status === 'finished' && earlier.result !== undefined)
+    return earlier.result as unknown as TrainingRunResult
   const checkpoint = earlier?.last === undefined ? undefined : join(directory, earlier.last)
   const ingredients = await build(recipe, checkpoint)
   const run = new Run(options, ingredients, earlier)
@@ -129,7 +138,15 @@ class Run {
   }
 
   /** Saves the present state aside and renames it into place, then points to it, then removes what nothing points to. */
-  #checkpoint({ step, validationLoss, isBest }: { step: number; validationLoss: number | undefined; isBest: boolean }): void {
+  #checkpoint({
+    step,
+    validationLoss,
+    isBest,
+  }: {
+    step: number
+    validationLoss: number | undefined
+    isBest: boolean
+  }): void {
     const { directory } = this.#options
     const name = `checkpoint-${step}`
     const aside = join(directory, `${temporaryPrefix}${name}`)

@@ -40,8 +40,10 @@ export function restoreTrainingState(directory: string, trainer: Trainer): void 
 }
 
 function copyMoment(directory: string, from: Float32Array | undefined, to: Float32Array, name: string): void {
-  if (from?.length === to.length) return to.set(from)
-  throw new CheckpointError(
-    `${join(directory, momentsFile)}: expected ${to.length} numbers for '${name}', got ${from?.length ?? 'none'}`,
-  )
+  if (from?.length !== to.length) {
+    throw new CheckpointError(
+      `${join(directory, momentsFile)}: expected ${to.length} numbers for '${name}', got ${from?.length ?? 'none'}`,
+    )
+  }
+  to.set(from)
 }

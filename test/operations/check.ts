@@ -78,8 +78,8 @@ export function expectClose(actual: TensorValue, expected: NdArray, tolerance: n
   expect(actual.shape, `shape of ${what}`).toEqual(expected.shape)
   const values = Array.from(actual.data, Number)
   const largest = expected.data.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0)
-  // A floor for arrays that are all but zero, where only rounding errors of their parts are left.
-  const allowed = tolerance * Math.max(largest, 0.01)
+  // A floor for arrays whose parts, of order 1, all but cancel: what is left are rounding errors.
+  const allowed = tolerance * Math.max(largest, 0.1)
   for (const [i, value] of expected.data.entries()) {
     const error = Math.abs(values[i] - value)
     if (!(error <= allowed)) expect.fail(`${what}: element ${i} is ${values[i]}, expected ${value} ± ${allowed}`)

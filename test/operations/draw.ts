@@ -65,7 +65,7 @@ export class Draw {
       const uniform = random()
       if (kind === 'positive') return Math.fround(0.2 + 2.5 * uniform)
       if (kind === 'nonzero') return Math.fround((random() < 0.5 ? -1 : 1) * (0.3 + 2 * uniform))
-      if (kind === 'distinct') return (order[i] - order.length / 2) / 8
+      if (kind === 'distinct') return (order[i] - Math.floor(order.length / 2)) / 8
       return Math.fround(4 * uniform - 2)
     })
     return { dtype: 'float32', shape, data }

@@ -1,4 +1,14 @@
-import { at, broadcast, broadcastAt, count, fromFront, fromPositions, type NdArray, positions, withElement } from './array.js'
+import {
+  at,
+  broadcast,
+  broadcastAt,
+  count,
+  fromFront,
+  fromPositions,
+  type NdArray,
+  positions,
+  withElement,
+} from './array.js'
 
 /**
  * Naive implementations in doubles, one loop per definition, of the operations whose oracle is not one expression:

@@ -40,17 +40,28 @@ const softmaxCrossEntropy = defineOperationWithOutputs<
     }
     return [graph.node('Where', [ignored, float32(0), graph.node('Neg', [score])]), logProbabilities]
   },
-  // d loss / d logits = softmax − q, with q the (smoothed) target distribution
-  gradient: ([logits, targets], [_loss, logProbabilities], [dLoss], { ignoreIndex, labelSmoothing }) => {
-    const ignored = targets.equal(ignoreIndex)
-    const weight = where(ignored, dLoss!.constantLike(0), dLoss!).unsqueeze(-1) // [..., 1]
-    const target = where(ignored, targets.constantLike(0), targets).unsqueeze(-1) // [..., 1]
-    let softmax = logProbabilities.exp()
-    if (labelSmoothing > 0) softmax = softmax.sub(smoothShare(logits, labelSmoothing))
-    const onTarget = weight.mul(labelSmoothing - 1)
-    return [scatterElements(softmax.mul(weight), target, onTarget, { axis: -1, reduction: 'add' }), null]
+  gradient: ([logits, targets], [_loss, logProbabilities], [dLoss, dLogProbabilities], options) => {
+    const softmax = logProbabilities.exp()
+    const parts: Tensor[] = []
+    if (dLoss) parts.push(lossGradient({ logits, targets, softmax, dLoss }, options))
+    // The gradient below uses the probabilities, so that gradients of gradients come through them.
+    if (dLogProbabilities) parts.push(dLogProbabilities.sub(softmax.mul(dLogProbabilities.sum([-1], true))))
+    return [parts.reduce((a, b) => a.add(b)), null]
   },
 })
+
+/** d loss / d logits = softmax − q, with q the (smoothed) target distribution. */
+function lossGradient(
+  { logits, targets, softmax, dLoss }: Record<'logits' | 'targets' | 'softmax' | 'dLoss', Tensor>,
+  { ignoreIndex, labelSmoothing }: Required<CrossEntropyOptions>,
+): Tensor {
+  const ignored = targets.equal(ignoreIndex)
+  const weight = where(ignored, dLoss.constantLike(0), dLoss).unsqueeze(-1) // [..., 1]
+  const target = where(ignored, targets.constantLike(0), targets).unsqueeze(-1) // [..., 1]
+  const everywhere = labelSmoothing > 0 ? softmax.sub(smoothShare(logits, labelSmoothing)) : softmax
+  const onTarget = weight.mul(labelSmoothing - 1)
+  return scatterElements(everywhere.mul(weight), target, onTarget, { axis: -1, reduction: 'add' })
+}
 
 /**
  * −log softmax(logits)[target] at each position.

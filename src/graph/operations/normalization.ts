@@ -44,17 +44,19 @@ const layerNormalization = defineOperationWithOutputs<
   lower: (graph, inputs, { epsilon }) =>
     graph.nodes(3, 'LayerNormalization', inputs, { axis: -1, epsilon: float(epsilon) }),
   // With x̂ = (x − mean)/σ and g = dy·weight: dx = (g − mean(g) − x̂·mean(g·x̂))/σ
-  gradient: ([x, weight, bias], [_y, mean, inverseDeviation], [dy]) => {
+  gradient: ([x, weight, bias], [y, mean, inverseDeviation], [outputGradient, ...statisticsGradients]) => {
+    const dy = outputGradient ?? y.constantLike(0).expand(y.shape)
     const normalized = x.sub(mean).mul(inverseDeviation)
-    const scaled = dy!.mul(normalized)
-    const g = dy!.mul(weight)
+    const scaled = dy.mul(normalized)
+    const g = dy.mul(weight)
     const last = { axes: [-1], keepDimensions: true }
     const projection = normalized.mul(reduceMean(g.mul(normalized), last))
-    return [
-      g.sub(reduceMean(g, last)).sub(projection).mul(inverseDeviation),
-      sumTo(scaled, weight.shape),
-      bias ? sumTo(dy!, bias.shape) : null,
-    ]
+    let dx = g.sub(reduceMean(g, last)).sub(projection).mul(inverseDeviation)
+    // Gradients use the statistics, so that gradients of gradients come through them: ∂mean/∂x = 1/C, ∂(1/σ)/∂x = −x̂/(C·σ²)
+    const [dMean, dInverse] = statisticsGradients.map((gradient) => gradient?.div(x.sizeOf([-1])))
+    if (dMean) dx = dx.add(dMean)
+    if (dInverse) dx = dx.sub(normalized.mul(dInverse.mul(inverseDeviation).mul(inverseDeviation)))
+    return [dx, sumTo(scaled, weight.shape), bias ? sumTo(dy, bias.shape) : null]
   },
 })
 
