@@ -16,8 +16,8 @@ export interface CausalModel extends Module {
     readonly heads: number
     readonly width: number
   }
-  /** ids int64 [B, T] → [B, T, C]. */
-  hidden(ids: Tensor, input: GPTInput): Tensor
+  /** ids int64 [B, T] → hidden states [B, T, C]. */
+  readonly transformer: { forward(ids: Tensor, input: GPTInput): Tensor }
   /** Hidden states → logits. */
   readonly lm_head: { forward(hidden: Tensor): Tensor }
 }
@@ -157,7 +157,7 @@ function decodingGraph(model: CausalModel): Record<string, Tensor> {
   const caches = Array.from({ length: model.config.layers }, (_, layer) => new GraphCache(layer, cacheSizes(model)))
   const causal = Mask.causal('sequence').bias.expand(['batch', 1, 'sequence', 'sequence'])
   const mask = new Mask(concat(hiddenPast.expand(['batch', 1, 'sequence', 'past']), causal, { axis: -1 }))
-  const hidden = model.hidden(ids, { positions, mask, caches }) // [B, T, C]
+  const hidden = model.transformer.forward(ids, { positions, mask, caches }) // [B, T, C]
   const final = gather(hidden.reshape([-1, model.config.width]), last) // [B, C]
   const outputs: Record<string, Tensor> = { logits: model.lm_head.forward(final) }
   for (const [layer, { added }] of caches.entries()) {

@@ -1,5 +1,5 @@
 import type { Tensor } from '../graph/index.js'
-import { range } from '../graph/operations/index.js'
+import { gather, range } from '../graph/operations/index.js'
 import {
   type Activation,
   activations,
@@ -17,7 +17,7 @@ import {
   splitHeads,
 } from '../nn/index.js'
 
-/** Sizes and options of a {@link GPT}. */
+/** Sizes and options of a GPT. */
 export interface GPTConfig {
   readonly vocabularySize: number
   /** Most positions that the model can see. */
@@ -41,7 +41,7 @@ export interface GPTConfig {
   readonly deviation?: number
 }
 
-/** How {@link GPT.forward} reads its input where it is not one plain sequence per row. */
+/** How {@link GPTModel.forward} reads its input where it is not one plain sequence per row. */
 export interface GPTInput {
   /** Position of each token, int64 [T] or [B, T] (default 0 … T − 1). */
   readonly positions?: Tensor
@@ -52,53 +52,88 @@ export interface GPTInput {
 }
 
 /**
- * GPT as GPT-2 defines it: a decoder-only Transformer with pre-norm blocks, learned positions and a tied head
- * (Radford et al. 2018, §3.1; Radford et al. 2019, §2.3).
+ * The body of GPT-2: embeddings, pre-norm blocks and a last norm (Radford et al. 2018, §3.1; Radford et al. 2019, §2.3).
  *
- * B batch, T sequence, C width, H heads, D head width (C/H), V vocabulary. Parameter paths are GPT2LMHeadModel's.
+ * B batch, T sequence, C width, H heads, D head width (C/H), V vocabulary. Parameter paths are GPT2Model's.
  */
-export class GPT extends Module {
+export class GPTModel extends Module {
   readonly config: GPTConfig
-  readonly transformer: Readonly<{
-    wte: Embedding
-    wpe: Embedding
-    drop: Dropout
-    h: readonly Block[]
-    ln_f: LayerNorm
-  }>
-  readonly lm_head: Linear
+  readonly wte: Embedding
+  readonly wpe: Embedding
+  readonly drop: Dropout
+  readonly h: readonly Block[]
+  readonly ln_f: LayerNorm
 
   constructor(config: GPTConfig) {
     super()
     const { vocabularySize, contextLength, layers, width, deviation } = config
     checkHeads(width, config.heads)
     this.config = config
-    this.transformer = {
-      wte: new Embedding(vocabularySize, width, deviation),
-      wpe: new Embedding(contextLength, width, deviation),
-      drop: new Dropout(dropoutOf(config).embedding),
-      h: Array.from({ length: layers }, () => new Block(config)),
-      ln_f: new LayerNorm(width, config),
-    }
-    const tied = (config.tiedHead ?? true) ? this.transformer.wte.weight : undefined
+    this.wte = new Embedding(vocabularySize, width, deviation)
+    this.wpe = new Embedding(contextLength, width, deviation)
+    this.drop = new Dropout(dropoutOf(config).embedding)
+    this.h = Array.from({ length: layers }, () => new Block(config))
+    this.ln_f = new LayerNorm(width, config)
+  }
+
+  /** ids int64 [B, T] → [B, T, C]. */
+  forward(ids: Tensor, { positions, mask, caches }: GPTInput = {}): Tensor {
+    const length = ids.shape[1]
+    const places = positions ?? range({ limit: length }) // [T]
+    const visible = mask ?? Mask.causal(length)
+    let x = this.drop.forward(this.wte.forward(ids).add(this.wpe.forward(places))) // [B, T, C]
+    for (const [i, block] of this.h.entries()) x = block.forward(x, visible, caches?.[i])
+    return this.ln_f.forward(x) // [B, T, C]
+  }
+}
+
+/** GPT-2 as a language model: the body, and a head that shares the token embedding's weights. Paths are GPT2LMHeadModel's. */
+export class GPT extends Module {
+  readonly config: GPTConfig
+  readonly transformer: GPTModel
+  readonly lm_head: Linear
+
+  constructor(config: GPTConfig) {
+    super()
+    const { vocabularySize, width, deviation, tiedHead = true } = config
+    this.config = config
+    this.transformer = new GPTModel(config)
+    const tied = tiedHead ? this.transformer.wte.weight : undefined
     this.lm_head = new Linear(width, vocabularySize, { bias: false, deviation }, tied)
     this.nameParts()
   }
 
   /** Next-token logits: ids int64 [B, T] → [B, T, V]. */
   forward(ids: Tensor, input: GPTInput = {}): Tensor {
-    return this.lm_head.forward(this.hidden(ids, input)).named('logits')
+    return this.lm_head.forward(this.transformer.forward(ids, input)).named('logits')
+  }
+}
+
+/**
+ * GPT-2 as a classifier of sequences: the body, and a linear layer on the last token's output (Radford et al. 2018, §3.2).
+ * Paths are GPT2ForSequenceClassification's.
+ */
+export class GPTForSequenceClassification extends Module {
+  readonly config: GPTConfig
+  readonly transformer: GPTModel
+  readonly score: Linear
+
+  constructor(config: GPTConfig, labels: number) {
+    super()
+    this.config = config
+    this.transformer = new GPTModel(config)
+    this.score = new Linear(config.width, labels, { bias: false, deviation: config.deviation })
+    this.nameParts()
   }
 
-  /** The last layer's output after its norm: ids int64 [B, T] → [B, T, C]. */
-  hidden(ids: Tensor, { positions, mask, caches }: GPTInput = {}): Tensor {
-    const { wte, wpe, drop, h, ln_f } = this.transformer
-    const length = ids.shape[1]
-    const places = positions ?? range({ limit: length }) // [T]
-    const visible = mask ?? Mask.causal(length)
-    let x = drop.forward(wte.forward(ids).add(wpe.forward(places))) // [B, T, C]
-    for (const [i, block] of h.entries()) x = block.forward(x, visible, caches?.[i])
-    return ln_f.forward(x) // [B, T, C]
+  /**
+   * @param ids int64 [B, T]; what follows a row's last token is never seen
+   * @param last index of each row's last token in the flattened ids, int64 [B]
+   * @returns one logit per label [B, labels]
+   */
+  forward(ids: Tensor, last: Tensor): Tensor {
+    const hidden = this.transformer.forward(ids).reshape([-1, this.config.width]) // [B·T, C]
+    return this.score.forward(gather(hidden, last)).named('logits') // [B, labels]
   }
 }
 
