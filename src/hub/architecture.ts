@@ -5,7 +5,9 @@ export type NamedTensors = ReadonlyMap<string, { readonly shape: readonly number
 
 /** How one family of Hugging Face checkpoints maps to a model: the only place where names or layouts are translated. */
 export interface Architecture<M extends Module = Module> {
-  /** `model_type` in config.json. */
+  /** `architectures` in config.json. */
+  readonly name: string
+  /** `model_type` in config.json. A type without a known architecture is read as the first one of that type. */
   readonly modelType: string
   /** Builds the model that a config.json describes. @throws CheckpointError where it cannot */
   create(config: unknown, where: string): M

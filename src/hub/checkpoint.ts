@@ -1,12 +1,11 @@
-import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { CheckpointError } from '../errors.js'
 import type { Parameter } from '../graph/index.js'
 import type { Module } from '../nn/index.js'
 import type { Architecture } from './architecture.js'
-import { readCheckpointTensors, readJson, writeFileAtomically } from './files.js'
-import { gpt2Architecture } from './gpt2.js'
+import { makeFolder, readCheckpointTensors, readJson, writeFileAtomically } from './files.js'
+import { gpt2Classifier, gpt2LanguageModel } from './gpt2.js'
 import { resolveCheckpoint } from './run-directory.js'
 import { serializeSafetensors } from './safetensors.js'
 
@@ -20,7 +19,7 @@ export interface LoadedModel<M extends Module = Module> {
 }
 
 /** Every family that Heddle reads and writes. */
-const architectures: readonly Architecture[] = [gpt2Architecture]
+const architectures: readonly Architecture[] = [gpt2LanguageModel, gpt2Classifier]
 
 /**
  * Reads a model from a Hugging Face directory (`config.json` and `model.safetensors`, sharded or not), or from a
@@ -46,7 +45,7 @@ export function loadModel(path: string): LoadedModel {
 export function saveModel(directory: string, model: Module): void {
   const architecture = architectures.find((candidate) => candidate.owns(model))
   if (architecture === undefined) throw new CheckpointError(`${model.constructor.name} has no checkpoint format`)
-  mkdirSync(directory, { recursive: true })
+  makeFolder(directory)
   const tensors = [...Object.entries(model.parameters()).map(storedTensor), ...architecture.extraTensors(model)]
   writeFileAtomically(
     join(directory, 'model.safetensors'),
@@ -59,11 +58,14 @@ export function saveModel(directory: string, model: Module): void {
   writeJson('config.json', { ...architecture.toConfig(model), dtype: 'float32' })
 }
 
+const schema = z.looseObject({ model_type: z.string(), architectures: z.array(z.string()).nullish() })
+
 function findArchitecture(config: unknown, where: string): Architecture {
-  const { success, data } = z.looseObject({ model_type: z.string() }).safeParse(config)
-  const known = architectures.map(({ modelType }) => modelType).join(', ')
+  const { success, data } = schema.safeParse(config)
+  const known = [...new Set(architectures.map(({ modelType }) => modelType))].join(', ')
   if (!success) throw new CheckpointError(`${where}: expected an object with a model_type; known are ${known}`)
-  const architecture = architectures.find(({ modelType }) => modelType === data.model_type)
+  const ofType = architectures.filter(({ modelType }) => modelType === data.model_type)
+  const architecture = ofType.find(({ name }) => data.architectures?.includes(name)) ?? ofType[0]
   if (architecture === undefined) {
     throw new CheckpointError(`${where}: model_type '${data.model_type}' is not supported; known are ${known}`)
   }

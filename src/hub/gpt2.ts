@@ -1,8 +1,11 @@
 import { z } from 'zod'
 import { CheckpointError } from '../errors.js'
-import { GPT, type GPTConfig } from '../models/index.js'
+import { GPT, type GPTConfig, GPTForSequenceClassification } from '../models/index.js'
 import type { Activation } from '../nn/index.js'
 import type { Architecture, NamedTensors } from './architecture.js'
+
+/** A model with GPT-2's body, whatever its head. */
+type GPTLike = GPT | GPTForSequenceClassification
 
 /** What GPT-2's config.json says, of which everything else has no bearing on the computation. */
 const schema = z.looseObject({
@@ -26,6 +29,21 @@ const schema = z.looseObject({
   bias: z.boolean().default(true),
 })
 
+/** What both heads have in common. */
+const common = {
+  modelType: 'gpt2',
+
+  parameterName(stored: string): string | undefined {
+    // Causal masks that older versions saved as buffers.
+    if (/(^|\.)attn\.(bias|masked_bias)$/.test(stored)) return undefined
+    return /^(transformer|lm_head|score)\./.test(stored) ? stored : `transformer.${stored}`
+  },
+
+  extraTensors(model: GPTLike): NamedTensors {
+    return model.config.bias === false ? zeroBiases(model) : new Map()
+  },
+}
+
 /** Hugging Face's names of activation functions that are the same function as one of ours. */
 const activationNames: Readonly<Record<string, Activation>> = {
   gelu: 'gelu',
@@ -37,53 +55,35 @@ const activationNames: Readonly<Record<string, Activation>> = {
   swish: 'silu',
 }
 
-/** GPT-2 checkpoints: `GPT2LMHeadModel`, or `GPT2Model` whose names lack the `transformer.` in front. */
-export const gpt2Architecture: Architecture<GPT> = {
-  modelType: 'gpt2',
+/** GPT-2 language models: `GPT2LMHeadModel`, or `GPT2Model` whose names lack the `transformer.` in front. */
+export const gpt2LanguageModel: Architecture<GPT> = {
+  ...common,
+  name: 'GPT2LMHeadModel',
   create: (json, where) => new GPT(toGPTConfig(json, where)),
   owns: (model): model is GPT => model instanceof GPT,
-
-  toConfig({ config }) {
-    const { dropout = 0 } = config
-    const places = typeof dropout === 'number' ? { embedding: dropout, attention: dropout, residual: dropout } : dropout
-    return {
-      architectures: ['GPT2LMHeadModel'],
-      model_type: 'gpt2',
-      vocab_size: config.vocabularySize,
-      n_positions: config.contextLength,
-      n_ctx: config.contextLength,
-      n_embd: config.width,
-      n_layer: config.layers,
-      n_head: config.heads,
-      n_inner: config.innerWidth ?? null,
-      activation_function: config.activation ?? 'gelu_new',
-      embd_pdrop: places.embedding,
-      attn_pdrop: places.attention,
-      resid_pdrop: places.residual,
-      layer_norm_epsilon: config.epsilon ?? 1e-5,
-      initializer_range: config.deviation ?? 0.02,
-      tie_word_embeddings: config.tiedHead ?? true,
-      scale_attn_weights: true,
-      scale_attn_by_inverse_layer_idx: false,
-      use_cache: true,
-      ...(config.bias === false ? { bias: false } : {}),
-    }
-  },
-
-  parameterName(stored) {
-    // Causal masks that older versions saved as buffers.
-    if (/(^|\.)attn\.(bias|masked_bias)$/.test(stored)) return undefined
-    return stored.startsWith('transformer.') || stored.startsWith('lm_head.') ? stored : `transformer.${stored}`
-  },
-
-  extraTensors(model) {
-    return model.config.bias === false ? zeroBiases(model) : new Map()
-  },
-
+  toConfig: ({ config }) => ({ architectures: ['GPT2LMHeadModel'], ...fromGPTConfig(config) }),
   ignores(model, name, data) {
     if (name === 'lm_head.weight') return true // tied: the token embedding stands for it
-    return model.config.bias === false && name.endsWith('.bias') && data.every((value) => value === 0)
+    return isZeroBias(model, name, data)
   },
+}
+
+/** GPT-2 classifiers of sequences: `GPT2ForSequenceClassification`. */
+export const gpt2Classifier: Architecture<GPTForSequenceClassification> = {
+  ...common,
+  name: 'GPT2ForSequenceClassification',
+  create: (json, where) => new GPTForSequenceClassification(toGPTConfig(json, where), labelsOf(json, where)),
+  owns: (model): model is GPTForSequenceClassification => model instanceof GPTForSequenceClassification,
+  toConfig: ({ config, labels }) => ({
+    architectures: ['GPT2ForSequenceClassification'],
+    ...fromGPTConfig(config),
+    problem_type: 'single_label_classification',
+    id2label: Object.fromEntries(labels.map((label, id) => [id, label])),
+    label2id: Object.fromEntries(labels.map((label, id) => [label, id])),
+    // Python takes the last token that is not padding; without a padding token it refuses batches.
+    pad_token_id: 0,
+  }),
+  ignores: isZeroBias,
 }
 
 /**
@@ -121,12 +121,50 @@ export function toGPTConfig(json: unknown, where: string): GPTConfig {
   }
 }
 
+function fromGPTConfig(config: GPTConfig): Record<string, unknown> {
+  const { dropout = 0 } = config
+  const places = typeof dropout === 'number' ? { embedding: dropout, attention: dropout, residual: dropout } : dropout
+  return {
+    model_type: 'gpt2',
+    vocab_size: config.vocabularySize,
+    n_positions: config.contextLength,
+    n_ctx: config.contextLength,
+    n_embd: config.width,
+    n_layer: config.layers,
+    n_head: config.heads,
+    n_inner: config.innerWidth ?? null,
+    activation_function: config.activation ?? 'gelu_new',
+    embd_pdrop: places.embedding,
+    attn_pdrop: places.attention,
+    resid_pdrop: places.residual,
+    layer_norm_epsilon: config.epsilon ?? 1e-5,
+    initializer_range: config.deviation ?? 0.02,
+    tie_word_embeddings: config.tiedHead ?? true,
+    scale_attn_weights: true,
+    scale_attn_by_inverse_layer_idx: false,
+    use_cache: true,
+    ...(config.bias === false ? { bias: false } : {}),
+  }
+}
+
+/** The labels of a classifier in the order of its logits. @throws CheckpointError where config.json has none */
+function labelsOf(json: unknown, where: string): string[] {
+  const result = z.looseObject({ id2label: z.record(z.string(), z.string()) }).safeParse(json)
+  if (!result.success) throw new CheckpointError(`${where}: a classifier needs id2label, the name of each label`)
+  const names = Object.entries(result.data.id2label).sort(([a], [b]) => Number(a) - Number(b))
+  return names.map(([, label]) => label)
+}
+
+function isZeroBias({ config }: GPTLike, name: string, data: Float32Array): boolean {
+  return config.bias === false && name.endsWith('.bias') && data.every((value) => value === 0)
+}
+
 /** The biases that Python expects of every GPT-2, all zero. */
-function zeroBiases(model: GPT): NamedTensors {
+function zeroBiases(model: GPTLike): NamedTensors {
   const zeros: [string, { shape: number[]; data: Float32Array }][] = []
   for (const [path, { shape }] of Object.entries(model.parameters())) {
     const layer = path.slice(0, -'.weight'.length)
-    const hasBias = !/(wte|wpe|lm_head)$/.test(layer)
+    const hasBias = !/(wte|wpe|lm_head|score)$/.test(layer)
     // Conv1D weights are [in, out], those of norms [width]: the last size is the bias's.
     if (hasBias)
       zeros.push([

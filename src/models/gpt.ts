@@ -117,12 +117,15 @@ export class GPTForSequenceClassification extends Module {
   readonly config: GPTConfig
   readonly transformer: GPTModel
   readonly score: Linear
+  /** The labels' names in the order of the logits. */
+  readonly labels: readonly string[]
 
-  constructor(config: GPTConfig, labels: number) {
+  constructor(config: GPTConfig, labels: readonly string[]) {
     super()
     this.config = config
+    this.labels = labels
     this.transformer = new GPTModel(config)
-    this.score = new Linear(config.width, labels, { bias: false, deviation: config.deviation })
+    this.score = new Linear(config.width, labels.length, { bias: false, deviation: config.deviation })
     this.nameParts()
   }
 
