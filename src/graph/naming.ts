@@ -58,6 +58,8 @@ export function findTensor(roots: Iterable<Tensor>, name: string): Tensor {
     const candidates = matches.map((tensor) => names.get(tensor)).join(', ')
     throw new UsageError(`'${name}' names ${matches.length} tensors: give one of ${candidates}`)
   }
-  const nearest = nearestName(name, names.values())
+  const depth = name.split('.').length
+  const endings = [...names.values()].map((full) => full.split('.').slice(-depth).join('.'))
+  const nearest = nearestName(name, endings)
   throw new UsageError(`no tensor is named '${name}'${nearest === undefined ? '' : `; did you mean '${nearest}'?`}`)
 }

@@ -1,5 +1,5 @@
 import type { Tensor } from '../graph/index.js'
-import { gather, range } from '../graph/operations/index.js'
+import { gather } from '../graph/operations/index.js'
 import {
   type Activation,
   activations,
@@ -79,9 +79,9 @@ export class GPTModel extends Module {
   /** ids int64 [B, T] → [B, T, C]. */
   forward(ids: Tensor, { positions, mask, caches }: GPTInput = {}): Tensor {
     const length = ids.shape[1]
-    const places = positions ?? range({ limit: length }) // [T]
+    const places = positions === undefined ? this.wpe.first(length) : this.wpe.forward(positions) // [T, C]
     const visible = mask ?? Mask.causal(length)
-    let x = this.drop.forward(this.wte.forward(ids).add(this.wpe.forward(places))) // [B, T, C]
+    let x = this.drop.forward(this.wte.forward(ids).add(places)) // [B, T, C]
     for (const [i, block] of this.h.entries()) x = block.forward(x, visible, caches?.[i])
     return this.ln_f.forward(x) // [B, T, C]
   }

@@ -1,4 +1,4 @@
-import { normal, Parameter, type Tensor } from '../graph/index.js'
+import { type Dimension, normal, Parameter, type Tensor } from '../graph/index.js'
 import { gather } from '../graph/operations/index.js'
 import { Module } from './module.js'
 
@@ -14,5 +14,10 @@ export class Embedding extends Module {
 
   forward(ids: Tensor): Tensor {
     return gather(this.weight, ids)
+  }
+
+  /** The rows of the ids 0 … count − 1, [count, width]. */
+  first(count: Dimension): Tensor {
+    return this.weight.slice(0, 0, count)
   }
 }

@@ -29,9 +29,12 @@ export interface LoweredGraph {
   readonly outputs: readonly string[]
 }
 
-/** How {@link lowerGraph} treats parameters: `isConstant` says which become initializers instead of inputs. */
+/** Options of {@link lowerGraph}. */
 export interface LowerOptions {
+  /** The initializer that a parameter becomes, or undefined where it is an input (default: every one). */
   readonly initializer?: (parameter: Parameter, name: string) => OnnxInitializer | undefined
+  /** Inputs that sizes may be read from, also where no output depends on their values. */
+  readonly inputs?: readonly Input[]
 }
 
 /**
@@ -41,7 +44,7 @@ export interface LowerOptions {
  */
 export function lowerGraph(outputs: readonly Tensor[], options: LowerOptions = {}): LoweredGraph {
   const names = tensorNames(outputs)
-  const writer = new GraphWriter(names)
+  const writer = new GraphWriter(names, options.inputs ?? [])
   const lowered = new Set<Application>()
   for (const tensor of reachable(outputs)) {
     if (tensor instanceof Input) writer.input(tensor)
@@ -60,6 +63,7 @@ export function lowerGraph(outputs: readonly Tensor[], options: LowerOptions = {
 
 class GraphWriter implements Lowering {
   readonly #names: ReadonlyMap<Tensor, string>
+  readonly #declared: readonly Input[]
   readonly #values = new Map<Tensor, Value>()
   readonly #inputs = new Map<Tensor, string>()
   readonly #nodes: OnnxNode[] = []
@@ -69,12 +73,13 @@ class GraphWriter implements Lowering {
   readonly #taken = new Set<string>()
   #current = ''
 
-  constructor(names: ReadonlyMap<Tensor, string>) {
+  constructor(names: ReadonlyMap<Tensor, string>, declared: readonly Input[]) {
     this.#names = names
+    this.#declared = declared
   }
 
   input(tensor: Tensor): void {
-    const name = this.#unique(this.#names.get(tensor)!)
+    const name = this.#unique(this.#names.get(tensor) ?? tensor.name)
     this.#inputs.set(tensor, name)
     this.#values.set(tensor, name)
   }
@@ -101,8 +106,10 @@ class GraphWriter implements Lowering {
     const declared = new Map<string, Tensor>()
     const names = outputs.map((tensor) => {
       const value = this.#values.get(tensor)!
-      // ONNX wants an output to be computed by a node, not to be an input or a constant itself.
-      const computed = tensor.application !== undefined
+      // ONNX wants an output to be computed by a node, not to be an input or a constant itself. A Range that feeds a
+      // Gather must not be an output either: the engine's optimizer turns the Gather into a Slice, removes the Range and
+      // crashes at the run (1.30).
+      const computed = tensor.application !== undefined && tensor.application.operation.name !== 'Range'
       this.#current = `${this.#names.get(tensor)}.output`
       const name = computed ? value : this.node('Identity', [value])
       declared.set(name, tensor)
@@ -175,11 +182,15 @@ class GraphWriter implements Lowering {
 
   /** Reads a named dimension off an input that has it. */
   #named(name: string): Value {
-    for (const [tensor, value] of this.#inputs) {
-      const axis = tensor.shape.indexOf(name)
-      if (axis >= 0) return this.node('Shape', [value], { start: axis, end: axis + 1 })
+    const source = [...this.#inputs.keys(), ...this.#declared].find(({ shape }) => shape.includes(name))
+    if (source === undefined) {
+      throw new RuntimeError(
+        `the size '${name}' at '${this.#current}' is not the size of any input of the graph: declare one that has it`,
+      )
     }
-    throw new RuntimeError(`the size '${name}' at '${this.#current}' is not the size of any input of the graph`)
+    if (!this.#inputs.has(source)) this.input(source)
+    const axis = source.shape.indexOf(name)
+    return this.node('Shape', [this.#values.get(source)!], { start: axis, end: axis + 1 })
   }
 
   #int64(value: number, shape: readonly number[]): Value {

@@ -1,13 +1,15 @@
-import { type Device, Tensor as EngineTensor, executionProviders, InferenceSession } from '#engine'
+import type { InferenceSession } from 'onnxruntime-common'
+import { createSession, Tensor as EngineTensor, executionProviders } from '#engine'
 import type { RowGradient } from '../autodiff/index.js'
 import { RuntimeError, UsageError } from '../errors.js'
 import { type DType, Input, KeepMask, Parameter, Tensor, type TypedArray, tensorNames } from '../graph/index.js'
+import type { Device, Session } from './engine.js'
 import { KeepMasks, type RandomKey } from './keep-masks.js'
 import { type LoweredGraph, lowerGraph } from './lower.js'
 import { type OnnxInitializer, writeOnnx } from './onnx.js'
 import { bindFeeds, type Feed, type RowValue, type TensorValue } from './values.js'
 
-export type { Device } from '#engine'
+export type { Device } from './engine.js'
 
 /** What a program computes: tensors and gradients by any keys. */
 export type Outputs = Readonly<Record<string, Tensor | RowGradient>>
@@ -46,7 +48,7 @@ export interface RunOptions {
 
 /** A compiled graph: run it with arrays, get arrays. */
 export class Program<O extends Outputs = Outputs> {
-  readonly #session: InferenceSession
+  readonly #session: Session
   readonly #lowered: LoweredGraph
   readonly #inputs: ReadonlyMap<string, Input>
   readonly #keepMasks: KeepMasks
@@ -55,7 +57,7 @@ export class Program<O extends Outputs = Outputs> {
   readonly #views = new Map<Parameter, { data: Float32Array; view: EngineTensor }>()
   readonly #names: ReadonlyMap<Tensor, string>
 
-  constructor(session: InferenceSession, lowered: LoweredGraph, outputs: O, inputs: ReadonlyMap<string, Input>) {
+  constructor(session: Session, lowered: LoweredGraph, outputs: O, inputs: ReadonlyMap<string, Input>) {
     this.#session = session
     this.#lowered = lowered
     this.#outputs = outputs
@@ -154,13 +156,16 @@ export async function compile<const O extends Outputs>(options: CompileOptions<O
     external.push({ path: name, data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength) })
     return { name, dtype: 'float32', shape, data: { location: name, offset: 0, length: data.byteLength } }
   }
-  const lowered = lowerGraph(tensors, options.parameters === 'constants' ? { initializer: asConstant } : {})
+  const lowered = lowerGraph(tensors, {
+    initializer: options.parameters === 'constants' ? asConstant : undefined,
+    inputs: Object.values(options.inputs ?? {}),
+  })
   const inputs = declaredInputs(lowered, options.inputs)
   const { device = 'cpu', threads } = options
   const providers = executionProviders[device]
   if (providers.length === 0) throw new UsageError(`the device '${device}' does not exist here; use cpu or webgpu`)
   try {
-    const session = await InferenceSession.create(writeOnnx(lowered.model), {
+    const session = await createSession(writeOnnx(lowered.model), {
       executionProviders: providers,
       externalData: external,
       ...(threads === undefined ? {} : { intraOpNumThreads: threads }),

@@ -1,4 +1,5 @@
 import { CheckpointError } from '../errors.js'
+import type { Shape } from '../graph/index.js'
 import { loadModel } from '../hub/checkpoint.js'
 import { readTextFile } from '../hub/files.js'
 import { GPT } from '../models/index.js'
@@ -36,10 +37,10 @@ export async function evaluateCausalLm(path: string, file: string, device?: Devi
   const text = await tokenizer.encodeToArray(readTextFile(file))
   let examples = 0
   const objective = {
-    loss: (shape: readonly number[]) => causalLoss(model, shape),
+    loss: (shape: Shape) => causalLoss(model, shape),
     *evaluationBatches() {
       for (const batch of causalEvaluationBatches(text, model.config.contextLength)) {
-        examples += batch.shape[0]
+        examples += batch.examples
         yield batch
       }
     },

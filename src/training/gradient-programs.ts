@@ -1,6 +1,6 @@
 import { gradients, type RowGradient } from '../autodiff/index.js'
 import { RuntimeError } from '../errors.js'
-import { type Input, input, type Parameter, Tensor } from '../graph/index.js'
+import { type Input, input, type Parameter, type Shape, Tensor } from '../graph/index.js'
 import { forTraining } from '../nn/index.js'
 import {
   compile,
@@ -96,7 +96,7 @@ export class GradientPrograms {
     return Object.fromEntries([...this.#memory].map(({ name, gradient }) => [earlierName(name), gradient]))
   }
 
-  async #programFor(shape: readonly number[]): Promise<GradientProgram> {
+  async #programFor(shape: Shape): Promise<GradientProgram> {
     let outputs: Record<string, Tensor | RowGradient> | undefined
     const program = await this.#programs.get(shape.join('×'), () => {
       const graph = this.#graph(shape)
@@ -111,7 +111,7 @@ export class GradientPrograms {
     return compiled
   }
 
-  #graph(shape: readonly number[]) {
+  #graph(shape: Shape) {
     const { accumulate } = this.#options
     const { inputs, loss } = forTraining(() => this.#objective.loss(shape))
     const found = gradients(accumulate === 1 ? loss : loss.mul(1 / accumulate), this.#parameters)

@@ -26,7 +26,7 @@ function fixtureBatch(index: number): Batch {
     targets.push(...tokens.slice(1))
   }
   const feeds = { ids: BigInt64Array.from(ids), targets: BigInt64Array.from(targets) }
-  return { shape: [rows, length - 1], feeds, predictions: ids.length }
+  return { shape: [rows, length - 1], feeds, examples: rows, predictions: ids.length }
 }
 
 describe.each(['bias-tanh', 'plain-erf'])('100 training steps against PyTorch (%s)', (variant) => {

@@ -26,7 +26,7 @@ export const matmul: Operator<[a: Tensor, b: Tensor], MatMulOptions> = defineOpe
     expectShape(a.rank >= 2 && b.rank >= 2 && a.dtype === b.dtype, 'MatMul', [a, b], 'two matrices or stacks of them')
     const [m, k] = matrixOf(a, transposeA)
     const [l, n] = matrixOf(b, transposeB)
-    expectShape(k === l, 'MatMul', [a, b], `equal inner sizes, not ${k} and ${l},`)
+    expectShape(k === l, 'MatMul', [a, b], `equal inner sizes, not ${k} and ${l}`)
     return { dtype: a.dtype, shape: [...broadcastShapes(a.shape.slice(0, -2), b.shape.slice(0, -2), 'MatMul'), m, n] }
   },
   lower: (graph, inputs, { transposeA = false, transposeB = false, scale = 1 }) => {
@@ -70,7 +70,7 @@ export const gemm: Operator<[a: Tensor, b: Tensor, c: Tensor | undefined], GemmO
     expectShape(a.rank === 2 && b.rank === 2, 'Gemm', [a, b, c], 'two matrices')
     const [m, k] = matrixOf(a, transposeA)
     const [l, n] = matrixOf(b, transposeB)
-    expectShape(k === l, 'Gemm', [a, b, c], `equal inner sizes, not ${k} and ${l},`)
+    expectShape(k === l, 'Gemm', [a, b, c], `equal inner sizes, not ${k} and ${l}`)
     const fits = c === undefined || sameShape(broadcastShapes([m, n], c.shape, 'Gemm'), [m, n])
     expectShape(fits, 'Gemm', [a, b, c], `an addend that broadcasts to ${formatShape([m, n])}`)
     return { dtype: a.dtype, shape: [m, n] }

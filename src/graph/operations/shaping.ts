@@ -37,7 +37,7 @@ export const transpose: Operator<[x: Tensor], { permutation: readonly number[] }
   name: 'Transpose',
   type: ([x], { permutation }) => {
     const complete = permutation.length === x.rank && x.shape.every((_, axis) => permutation.includes(axis))
-    expectShape(complete, 'Transpose', [x], `a permutation of ${x.rank} axes, not [${permutation}],`)
+    expectShape(complete, 'Transpose', [x], `a permutation of ${x.rank} axes, not [${permutation}]`)
     return { dtype: x.dtype, shape: permutation.map((axis) => x.shape[axis]) }
   },
   lower: (graph, [x], { permutation }) => graph.node('Transpose', [x], { perm: permutation }),

@@ -1,5 +1,5 @@
 import { evaluationBatches, type TokenIds, Windows } from '../../data/windows.js'
-import { input, type Tensor } from '../../graph/index.js'
+import { input, type Shape, type Tensor } from '../../graph/index.js'
 import { crossEntropy } from '../../graph/operations/index.js'
 import type { Batch, Objective } from './objective.js'
 
@@ -34,14 +34,14 @@ export class CausalLanguageModelling implements Objective {
     return this.#windows.windowsPerEpoch / this.#options.batchSize
   }
 
-  loss(shape: readonly number[]) {
+  loss(shape: Shape) {
     return causalLoss(this.#options.model, shape)
   }
 
   trainingBatch(index: number): Batch {
     const { batchSize, contextLength } = this.#options
     const { ids, targets } = this.#windows.batch(index, batchSize)
-    return { shape: [batchSize, contextLength], feeds: { ids, targets }, predictions: ids.length }
+    return { shape: [batchSize, contextLength], feeds: { ids, targets }, examples: batchSize, predictions: ids.length }
   }
 
   *evaluationBatches(): Generator<Batch> {
@@ -51,7 +51,7 @@ export class CausalLanguageModelling implements Objective {
 }
 
 /** The mean cross-entropy of the next tokens, for batches of a shape [B, T] of numbers or names. */
-export function causalLoss(model: CausalOptions['model'], shape: readonly (number | string)[]) {
+export function causalLoss(model: CausalOptions['model'], shape: Shape) {
   const ids = input('ids', 'int64', shape)
   const targets = input('targets', 'int64', shape)
   return { inputs: { ids, targets }, loss: crossEntropy(model.forward(ids), targets) }
@@ -64,6 +64,6 @@ const evaluationTokens = 4096
 export function* causalEvaluationBatches(text: TokenIds, contextLength: number): Generator<Batch> {
   const batchSize = Math.max(1, Math.floor(evaluationTokens / contextLength))
   for (const { ids, targets, batch, length } of evaluationBatches(text, contextLength, batchSize)) {
-    yield { shape: [batch, length], feeds: { ids, targets }, predictions: ids.length }
+    yield { shape: [batch, length], feeds: { ids, targets }, examples: batch, predictions: ids.length }
   }
 }
