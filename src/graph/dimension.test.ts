@@ -34,19 +34,17 @@ const { expression } = fc.letrec<{ expression: Expression }>((tie) => ({
   expression: fc.oneof(
     { maxDepth: 4 },
     leaf,
-    fc
-      .tuple(fc.boolean(), tie('expression'), tie('expression'))
-      .map(([isSum, a, b]) =>
-        isSum
-          ? {
-              dimension: add(a.dimension, b.dimension),
-              value: (values: ReadonlyMap<string, number>) => a.value(values) + b.value(values),
-            }
-          : {
-              dimension: multiply(a.dimension, b.dimension),
-              value: (values: ReadonlyMap<string, number>) => a.value(values) * b.value(values),
-            },
-      ),
+    fc.tuple(fc.boolean(), tie('expression'), tie('expression')).map(([isSum, a, b]) =>
+      isSum
+        ? {
+            dimension: add(a.dimension, b.dimension),
+            value: (values: ReadonlyMap<string, number>) => a.value(values) + b.value(values),
+          }
+        : {
+            dimension: multiply(a.dimension, b.dimension),
+            value: (values: ReadonlyMap<string, number>) => a.value(values) * b.value(values),
+          },
+    ),
   ),
 }))
 

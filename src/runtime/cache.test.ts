@@ -50,6 +50,20 @@ describe('ProgramCache', () => {
     cache.dispose()
   })
 
+  it('keeps a program whose predecessor fails late', async () => {
+    const { freed, build } = recorder()
+    const cache = new ProgramCache<Constant>(1)
+    let fail = (_reason: Error): void => {}
+    const late = cache.get('1', () => new Promise((_resolve, reject) => (fail = reject)))
+    await cache.get('2', build(2))
+    const program = await cache.get('1', build(1))
+    fail(new Error('refused'))
+    await expect(late).rejects.toThrow('refused')
+    expect(await cache.get('1', build(3))).toBe(program)
+    expect(freed).toEqual([2])
+    cache.dispose()
+  })
+
   it('gives two callers at once the same program', async () => {
     const { built, build } = recorder()
     const cache = new ProgramCache<Constant>()

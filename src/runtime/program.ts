@@ -1,8 +1,17 @@
 import type { InferenceSession } from 'onnxruntime-common'
 import { createSession, Tensor as EngineTensor, executionProviders } from '#engine'
 import type { RowGradient } from '../autodiff/index.js'
-import { RuntimeError, UsageError } from '../errors.js'
-import { type DType, Input, KeepMask, Parameter, Tensor, type TypedArray, tensorNames } from '../graph/index.js'
+import { RuntimeError, ShapeError, UsageError } from '../errors.js'
+import {
+  type DType,
+  formatShape,
+  Input,
+  KeepMask,
+  Parameter,
+  Tensor,
+  type TypedArray,
+  tensorNames,
+} from '../graph/index.js'
 import type { Device, Session } from './engine.js'
 import { KeepMasks, type RandomKey } from './keep-masks.js'
 import { type LoweredGraph, lowerGraph } from './lower.js'
@@ -107,10 +116,7 @@ export class Program<O extends Outputs = Outputs> {
   }
 
   #parameterView(parameter: Parameter): EngineTensor {
-    const { data } = parameter
-    if (data === undefined) {
-      throw new UsageError(`parameter '${parameter.name}' has no values yet: initialize the model or load a checkpoint`)
-    }
+    const data = valuesOf(parameter)
     const known = this.#views.get(parameter)
     if (known?.data === data) return known.view
     const view = engineTensor('float32', data, parameter.shape)
@@ -150,11 +156,14 @@ export async function compile<const O extends Outputs>(options: CompileOptions<O
   const tensors = flatten(options.outputs)
   const external: { path: string; data: Uint8Array }[] = []
   const asConstant = (parameter: Parameter, name: string): OnnxInitializer => {
-    const { data, shape } = parameter
-    if (data === undefined)
-      throw new UsageError(`parameter '${name}' has no values yet: initialize the model or load a checkpoint`)
+    const data = valuesOf(parameter)
     external.push({ path: name, data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength) })
-    return { name, dtype: 'float32', shape, data: { location: name, offset: 0, length: data.byteLength } }
+    return {
+      name,
+      dtype: 'float32',
+      shape: parameter.shape,
+      data: { location: name, offset: 0, length: data.byteLength },
+    }
   }
   const lowered = lowerGraph(tensors, {
     initializer: options.parameters === 'constants' ? asConstant : undefined,
@@ -196,6 +205,15 @@ export async function evaluate(
   } finally {
     await program.dispose()
   }
+}
+
+/** @throws UsageError where the parameter has no values, ShapeError where it has not as many as its shape */
+function valuesOf({ name, data, shape, size }: Parameter): Float32Array {
+  if (data === undefined) {
+    throw new UsageError(`parameter '${name}' has no values yet: initialize the model or load a checkpoint`)
+  }
+  if (data.length === size) return data
+  throw new ShapeError(`parameter '${name}': ${formatShape(shape)} has ${size} elements, its array ${data.length}`)
 }
 
 /** All tensors of the outputs, the parts of sparse gradients included. */

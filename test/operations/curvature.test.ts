@@ -6,6 +6,7 @@ import { compile, float32 } from '../../src/runtime/index.js'
 import type { NdArray, Sample } from './array.js'
 import type { Cases, OperationCase } from './case.js'
 import { arrayOf } from './check.js'
+import { compositeCases } from './composite.cases.js'
 import { curvature, objective } from './differences.js'
 import { Draw } from './draw.js'
 import { elementwiseCases } from './elementwise.cases.js'
@@ -73,7 +74,12 @@ function direction(draw: Draw, { dtype, shape }: Sample): Sample {
 }
 
 describe('gradients of gradients against second differences', () => {
-  const cases: Readonly<Record<string, Cases>> = { ...elementwiseCases, ...matrixCases, ...shapingCases }
+  const cases: Readonly<Record<string, Cases>> = {
+    ...elementwiseCases,
+    ...matrixCases,
+    ...shapingCases,
+    ...compositeCases,
+  }
   const smooth = Object.entries(cases).filter(([name]) => !(name in excluded))
 
   it.each(smooth)('%s', async (_name, drawCase) => {
@@ -89,7 +95,7 @@ describe('gradients of gradients against second differences', () => {
         const actual = await ourCurvature(operationCase, outputGradients, [u, v])
         expect(Math.abs(actual - expected)).toBeLessThan(2e-4 * Math.max(Math.abs(expected), 1))
       }),
-      { seed: 1986, numRuns: 12 },
+      { seed: 1986, numRuns: 8 },
     )
   })
 })

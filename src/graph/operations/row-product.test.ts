@@ -38,6 +38,7 @@ const uses: Readonly<Record<string, readonly [use: (weights: Tensor) => Tensor, 
   'dropout, of which two things are made': [(p) => keepSome(p).matmul(v).sum().add(keepSome(p).sum()), S],
   'one product with several stacks of values': [(p) => p.matmul(stacks), S],
   'a product of the transposed weights': [(p) => p.matmul(constant(values(T * D, 4), [T, D]), { transposeA: true }), S],
+  'a product, after an addition that hands its gradient on': [(p) => p.add(keep.cast('float32')).matmul(v), S],
   'no product': [(p) => p.mul(p), S],
 }
 /** Over which widths the graph of a gradient takes row sums that it keeps as an axis, as softmax's rule does. */
