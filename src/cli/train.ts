@@ -69,6 +69,7 @@ function summary({
   checkpoint,
 }: Awaited<ReturnType<typeof runRecipe>>): string {
   const validation = validationLoss === undefined ? '' : `, validation loss ${validationLoss.toFixed(4)}`
+  if (steps === 0) return `stopped before the first step\ncheckpoint: ${checkpoint}`
   return [
     `${steps} steps in ${formatDuration(seconds)}: training loss ${trainLoss.toFixed(4)}${validation}`,
     `checkpoint: ${checkpoint}`,

@@ -1,60 +1,73 @@
 import { DataError } from '../errors.js'
-import { permutation, RandomStream } from '../runtime/random.js'
+import { permutation } from '../runtime/random.js'
+import { asTokenStore, type TokenIds, type TokenStore } from './token-store.js'
+import { packedPlan, type Span, separatedPlan, type WindowPlan } from './window-plan.js'
 
-/** Token ids of a text. */
-export type TokenIds = Uint16Array | Uint32Array | Int32Array
+export type { TokenIds, TokenStore } from './token-store.js'
 
-/** B windows of T tokens, row after row. */
+/** The target of positions that do not count, as in PyTorch. */
+export const ignoredTarget = -100n
+
+/** B windows of T tokens, row after row. Rows that end before T are filled with token 0 and ignored targets. */
 export interface WindowBatch {
   /** What the model reads, int64 [B, T]. */
-  ids: BigInt64Array
-  /** The token that follows each of `ids`, int64 [B, T]. */
-  targets: BigInt64Array
+  readonly ids: BigInt64Array
+  /** The token that follows each of `ids`, or −100 for padding, int64 [B, T]. */
+  readonly targets: BigInt64Array
+  /** How many targets count. */
+  readonly predictions: number
 }
 
 /** A batch for evaluation, which can be smaller than the others at the end of the text. */
 export interface EvaluationBatch extends WindowBatch {
   /** B, the number of windows. */
-  batch: number
+  readonly batch: number
   /** T, the tokens of each window. */
-  length: number
+  readonly length: number
+}
+
+/** How tokens become windows. */
+export interface WindowOptions {
+  /** T, the most tokens of a window. */
+  readonly contextLength: number
+  /** Whether windows run across the borders of documents, so that none is padded; true by default. */
+  readonly packing?: boolean
 }
 
 /**
- * Shuffled batches of next-token windows over one text, for training.
+ * Shuffled batches of next-token windows, for training.
  *
- * Each epoch cuts the text into windows of T tokens that do not overlap, from a random phase on (so that the cuts fall
- * elsewhere every time), and visits each once in a random order; a batch may span two epochs. Phase and order depend on
- * the seed and the epoch alone: a run that resumes at batch n sees what it would have seen.
+ * Each epoch cuts the tokens into windows that hold every target exactly once (see {@link packedPlan} and
+ * {@link separatedPlan}), and visits them in a random order; a batch may span two epochs. Cuts and order depend on the
+ * seed and the epoch alone: a run that resumes at batch n sees what it would have seen. The order takes 4 bytes a window;
+ * the tokens stay where they are.
  */
 export class Windows {
   /** Windows that one epoch visits. */
   readonly windowsPerEpoch: number
 
-  readonly #ids: TokenIds
+  readonly #store: TokenStore
   readonly #contextLength: number
   readonly #seed: number
-  readonly #phases: number
+  readonly #plan: WindowPlan
   #epoch = -1
-  #starts = new Uint32Array(0)
+  #order: Uint32Array = new Uint32Array(0)
 
-  /**
-   * @param ids the whole text, at least T + 1 tokens
-   * @param contextLength T, tokens of a window
-   * @throws DataError where the text is too short for one window
-   */
-  constructor(ids: TokenIds, contextLength: number, { seed }: { seed: number }) {
-    const targets = ids.length - 1
-    if (targets < contextLength) {
+  /** @throws DataError where there is nothing to predict, or packed tokens do not fill one window */
+  constructor(tokens: TokenStore | TokenIds, options: WindowOptions & { readonly seed: number }) {
+    const { contextLength, packing = true, seed } = options
+    const store = asTokenStore(tokens)
+    if (packing && store.length <= contextLength) {
       throw new DataError(
-        `the text to train on has ${ids.length} tokens, a window needs ${contextLength + 1} (contextLength ${contextLength} and one to predict); give more text or a smaller contextLength`,
+        `the text to train on has ${store.length} tokens, a window needs ${contextLength + 1} (contextLength ${contextLength} and one to predict); give more text or a smaller contextLength`,
       )
     }
-    // One number of windows for every epoch, so that batch n falls into the same epoch whatever the phases were; it leaves
-    // room for at least T phases where the text is long enough.
-    this.windowsPerEpoch = Math.max(1, Math.floor((targets - (contextLength - 1)) / contextLength))
-    this.#phases = targets - this.windowsPerEpoch * contextLength + 1
-    this.#ids = ids
+    this.#plan = packing ? packedPlan(store.length, contextLength, seed) : separatedPlan(store, contextLength)
+    if (this.#plan.count === 0) {
+      throw new DataError(`none of the ${store.documents} documents to train on has two tokens; give longer ones`)
+    }
+    this.windowsPerEpoch = this.#plan.count
+    this.#store = store
     this.#contextLength = contextLength
     this.#seed = seed
   }
@@ -66,60 +79,69 @@ export class Windows {
    * @param batchSize B, windows of the batch; the same for every index of a run
    */
   batch(index: number, batchSize: number): WindowBatch {
-    const starts = Array.from({ length: batchSize }, (_, row) => this.#start(index * batchSize + row))
-    return gather(this.#ids, starts, this.#contextLength)
+    const spans = Array.from({ length: batchSize }, (_, row) => this.#span(index * batchSize + row))
+    return gather(this.#store, spans, this.#contextLength)
   }
 
-  /** Where the window begins that is visited as number `visit` since the start of the training. */
-  #start(visit: number): number {
+  /** The window that is visited as number `visit` since the start of the training. */
+  #span(visit: number): Span {
     const epoch = Math.floor(visit / this.windowsPerEpoch)
     if (epoch !== this.#epoch) {
-      const phase = new RandomStream(this.#seed, 'data.windows.phase', epoch).integer(this.#phases)
-      const order = permutation(this.windowsPerEpoch, this.#seed, 'data.windows.order', epoch)
-      this.#starts = order.map((window) => phase + window * this.#contextLength)
+      this.#order = permutation(this.windowsPerEpoch, this.#seed, 'data.windows.order', epoch)
       this.#epoch = epoch
     }
-    return this.#starts[visit % this.windowsPerEpoch]
+    return this.#plan.span(this.#order[visit % this.windowsPerEpoch], epoch)
   }
 }
 
 /**
- * The whole text in windows of T tokens that do not overlap, in order: every token but the first is a target exactly
- * once. All batches have B windows of T tokens but the last ones: full windows that do not fill a batch, then the rest of
- * the text as one shorter window.
+ * All tokens in windows that do not overlap, in order: every token but the first (of the store, or of each document
+ * without packing) is a target exactly once. All batches have B windows of T tokens but the last ones. Packed: full
+ * windows that do not fill a batch, then the rest as one shorter window; not packed: fewer windows.
  *
- * @param ids the whole text, at least 2 tokens
- * @param contextLength T, the most tokens of a window
  * @param batchSize B, the most windows of a batch
  * @throws DataError where there is nothing to predict
  */
 export function* evaluationBatches(
-  ids: TokenIds,
-  contextLength: number,
-  batchSize: number,
+  tokens: TokenStore | TokenIds,
+  options: WindowOptions & { readonly batchSize: number },
 ): Generator<EvaluationBatch, void, undefined> {
-  const targets = ids.length - 1
-  if (targets < 1) throw new DataError(`the text to evaluate has ${ids.length} tokens, expected at least 2`)
-  const windows = Math.floor(targets / contextLength)
-  for (let first = 0; first < windows; first += batchSize) {
-    const batch = Math.min(batchSize, windows - first)
-    const starts = Array.from({ length: batch }, (_, row) => (first + row) * contextLength)
-    yield { ...gather(ids, starts, contextLength), batch, length: contextLength }
+  const { contextLength, batchSize, packing = true } = options
+  const store = asTokenStore(tokens)
+  if (store.length < 2) throw new DataError(`the text to evaluate has ${store.length} tokens, expected at least 2`)
+  const plan = packing ? uncutPlan(store.length, contextLength) : separatedPlan(store, contextLength)
+  if (plan.count === 0) throw new DataError(`none of the ${store.documents} documents to evaluate has two tokens`)
+  for (let first = 0; first < plan.count; ) {
+    let batch = Math.min(batchSize, plan.count - first)
+    const spans = Array.from({ length: batch }, (_, row) => plan.span(first + row, 0))
+    // The rest of packed tokens is a batch of its own, so that nothing is padded.
+    if (packing && batch > 1 && spans[batch - 1].length < contextLength) spans.length = --batch
+    const length = packing ? spans[0].length : contextLength
+    yield { ...gather(store, spans, length), batch, length }
+    first += batch
   }
-  const rest = targets - windows * contextLength
-  if (rest > 0) yield { ...gather(ids, [windows * contextLength], rest), batch: 1, length: rest }
 }
 
-function gather(ids: TokenIds, starts: readonly number[], length: number): WindowBatch {
-  const batch: WindowBatch = {
-    ids: new BigInt64Array(starts.length * length),
-    targets: new BigInt64Array(starts.length * length),
+/** One stream cut from its very start. */
+function uncutPlan(length: number, contextLength: number): WindowPlan {
+  const span = (index: number) => {
+    const start = index * contextLength
+    return { start, length: Math.min(contextLength, length - 1 - start) }
   }
-  starts.forEach((start, row) => {
-    for (let i = 0; i < length; i++) {
-      batch.ids[row * length + i] = BigInt(ids[start + i])
-      batch.targets[row * length + i] = BigInt(ids[start + i + 1])
+  return { count: Math.ceil((length - 1) / contextLength), span }
+}
+
+function gather(store: TokenStore, spans: readonly Span[], length: number): WindowBatch {
+  const ids = new BigInt64Array(spans.length * length)
+  const targets = new BigInt64Array(spans.length * length).fill(ignoredTarget)
+  let predictions = 0
+  spans.forEach((span, row) => {
+    const tokens = store.read(span.start, span.length + 1)
+    for (let i = 0; i < span.length; i++) {
+      ids[row * length + i] = BigInt(tokens[i])
+      targets[row * length + i] = BigInt(tokens[i + 1])
     }
+    predictions += span.length
   })
-  return batch
+  return { ids, targets, predictions }
 }

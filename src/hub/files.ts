@@ -5,6 +5,7 @@ import {
   existsSync,
   fstatSync,
   fsyncSync,
+  mkdirSync,
   openSync,
   readFileSync,
   readSync,
@@ -56,6 +57,20 @@ export function writeFileAtomically(path: string, chunks: Iterable<Uint8Array> |
     throw problem ? new HeddleError(`cannot write ${path}: ${problem}`, { cause: error }) : error
   }
   syncFolder(folder)
+}
+
+/**
+ * Makes a folder, and those above it, where it is missing.
+ *
+ * @throws HeddleError where the system refuses: no permission, a file of this name
+ */
+export function makeFolder(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true })
+  } catch (error) {
+    const problem = systemProblem(error, dirname(path))
+    throw problem ? new HeddleError(`cannot make the folder ${path}: ${problem}`, { cause: error }) : error
+  }
 }
 
 /**
@@ -161,7 +176,7 @@ function decodeUtf8(bytes: Buffer, path: string, ErrorClass: FileError): string 
 }
 
 /** The offset of the first byte that is not UTF-8, found as the first replacement character that the file does not hold. */
-function firstInvalidByte(bytes: Buffer): number {
+export function firstInvalidByte(bytes: Buffer): number {
   const text = bytes.toString('utf8')
   let offset = 0
   let from = 0
@@ -248,13 +263,14 @@ function readFully(file: number, bytes: Uint8Array, position: number, path: stri
   }
 }
 
-function writeFully(file: number, bytes: Uint8Array): void {
+/** Writes all the bytes where an open file stands, in as many calls as the system needs. */
+export function writeFully(file: number, bytes: Uint8Array): void {
   let done = 0
   while (done < bytes.length) done += writeSync(file, bytes, done, Math.min(maximumTransfer, bytes.length - done))
 }
 
 /** Removes a file whose writing failed; a second failure must not hide the first. */
-function removeQuietly(path: string): void {
+export function removeQuietly(path: string): void {
   try {
     rmSync(path, { force: true })
   } catch {
@@ -263,7 +279,7 @@ function removeQuietly(path: string): void {
 }
 
 /** Makes the rename itself durable, where the system can sync a folder (Windows cannot). */
-function syncFolder(folder: string): void {
+export function syncFolder(folder: string): void {
   try {
     const file = openSync(folder, 'r')
     try {
@@ -280,7 +296,8 @@ function errorCode(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
 }
 
-function readProblem(error: unknown): string {
+/** What to tell a user about an error of the file system while reading. */
+export function readProblem(error: unknown): string {
   const code = errorCode(error)
   if (code === 'ENOENT' || code === 'ENOTDIR') return 'no such file; check the path'
   if (code === 'EISDIR') return 'it is a directory, expected a file'
@@ -290,7 +307,7 @@ function readProblem(error: unknown): string {
 }
 
 /** What to tell a user about an error of the file system while writing, or undefined for any other error. */
-function systemProblem(error: unknown, folder: string): string | undefined {
+export function systemProblem(error: unknown, folder: string): string | undefined {
   switch (errorCode(error)) {
     case 'ENOSPC':
     case 'EDQUOT':
@@ -306,6 +323,8 @@ function systemProblem(error: unknown, folder: string): string | undefined {
       return `${folder} is not a folder; choose another path`
     case 'EISDIR':
       return 'a folder of this name exists; choose another name'
+    case 'EEXIST':
+      return 'a file of this name exists; choose another name'
     default:
       return undefined
   }

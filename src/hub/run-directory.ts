@@ -13,8 +13,17 @@ const schema = z.object({
   best: z.string().optional(),
   /** The lowest validation loss. */
   bestLoss: z.number().optional(),
-  /** What the finished run returned. */
-  result: z.record(z.string(), z.unknown()).optional(),
+  /** How the run finished. */
+  result: z
+    .object({
+      steps: z.int(),
+      seconds: z.number(),
+      tokensPerSecond: z.number(),
+      trainLoss: z.number(),
+      validationLoss: z.number().optional(),
+      parameters: z.int(),
+    })
+    .optional(),
 })
 
 /** The state of a training run. */

@@ -16,7 +16,7 @@ import type { Device, Session } from './engine.js'
 import { KeepMasks, type RandomKey } from './keep-masks.js'
 import { type LoweredGraph, lowerGraph } from './lower.js'
 import { type OnnxInitializer, writeOnnx } from './onnx.js'
-import { bindFeeds, type Feed, type RowValue, type TensorValue } from './values.js'
+import { bindFeeds, elementsOf, type Feed, type RowValue, type TensorValue } from './values.js'
 
 export type { Device } from './engine.js'
 
@@ -136,7 +136,7 @@ export class Program<O extends Outputs = Outputs> {
   #collect(results: InferenceSession.OnnxValueMapType): Results<O> {
     const value = (tensor: Tensor): TensorValue => {
       const { data, dims } = results[this.#names.get(tensor)!] as EngineTensor
-      return { dtype: tensor.dtype, shape: dims, data: data as TypedArray }
+      return { dtype: tensor.dtype, shape: dims, data: elementsOf(tensor.dtype, data as TypedArray) }
     }
     const collected = Object.entries(this.#outputs).map(([key, output]) => {
       if (output instanceof Tensor) return [key, value(output)]

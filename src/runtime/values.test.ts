@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { ShapeError, UsageError } from '../errors.js'
 import { input } from '../graph/index.js'
-import { bindFeeds, float32 } from './values.js'
+import { bindFeeds, elementsOf, float32 } from './values.js'
 
 const declared = new Map([
   ['mask', input('mask', 'bool', ['batch', 'past + sequence'])],
@@ -113,5 +113,19 @@ describe('float32', () => {
       'expected a float32 value, got int64',
     )
     expect(() => float32(undefined)).toThrow(ShapeError)
+  })
+})
+
+describe('elementsOf', () => {
+  it('gives the bits of float16 values, whatever view the engine has on them', () => {
+    const bits = Uint16Array.of(0, 0x3c00, 0xc000)
+    // Stands for a Float16Array, which not every supported JavaScript has.
+    const view = new Int16Array(bits.buffer, 2, 2) as unknown as Uint16Array
+    expect(elementsOf('float16', view)).toEqual(Uint16Array.of(0x3c00, 0xc000))
+  })
+
+  it('leaves other arrays as they are', () => {
+    const data = Float32Array.of(1)
+    expect(elementsOf('float32', data)).toBe(data)
   })
 })

@@ -35,6 +35,14 @@ export function float32(value: TensorValue | undefined): Float32Array {
 }
 
 /**
+ * An output of the engine in the array type of its dtype, without a copy: where JavaScript has a Float16Array, the
+ * engine uses it for float16, whose arrays hold bits here.
+ */
+export function elementsOf(dtype: DType, data: TypedArray): TypedArray {
+  return dtype === 'float16' ? new Uint16Array(data.buffer, data.byteOffset, data.length) : data
+}
+
+/**
  * Checks the feeds of a run against the inputs that a program declares.
  *
  * @returns every input's array and shape, and the number that each named dimension stands for

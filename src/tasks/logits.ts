@@ -16,24 +16,22 @@ export async function nextTokenLogits(path: string, ids: readonly number[]) {
   const { model } = loadModel(path)
   if (!(model instanceof GPT))
     throw new CheckpointError(`${path}: logits needs a GPT, this is a ${model.constructor.name}`)
-  checkIds(ids, model.config)
+  const { vocabularySize, contextLength } = model.config
+  checkIds(ids, vocabularySize)
+  if (ids.length === 0 || ids.length > contextLength) {
+    throw new DataError(`${path}: expected 1 to ${contextLength} tokens (the model's context), got ${ids.length}`)
+  }
   const sequence = input('ids', 'int64', [1, ids.length])
   const logits = float32(await evaluate(model.forward(sequence), { ids: BigInt64Array.from(ids, BigInt) }))
-  const { vocabularySize } = model.config
   const rows = ids.map((_, i) => logits.subarray(i * vocabularySize, (i + 1) * vocabularySize))
   return { shape: [ids.length, vocabularySize], rows }
 }
 
-/** @throws DataError where ids do not fit a model's vocabulary or context */
-export function checkIds(ids: readonly number[], config: { vocabularySize: number; contextLength: number }): void {
-  const { vocabularySize, contextLength } = config
-  if (ids.length > contextLength) {
-    throw new DataError(`${ids.length} tokens do not fit the model's context of ${contextLength}`)
-  }
-  const outside = ids.findIndex((id) => id >= vocabularySize)
-  if (outside >= 0) {
-    throw new DataError(
-      `token id ${ids[outside]} at position ${outside + 1} is not in the vocabulary of ${vocabularySize} tokens`,
-    )
-  }
+/** @throws DataError where an id is not in a vocabulary */
+export function checkIds(ids: readonly number[], vocabularySize: number): void {
+  const outside = ids.findIndex((id) => !(Number.isInteger(id) && id >= 0 && id < vocabularySize))
+  if (outside < 0) return
+  throw new DataError(
+    `token id ${ids[outside]} at position ${outside + 1} is not in the vocabulary of ${vocabularySize} tokens`,
+  )
 }

@@ -7,6 +7,7 @@ import { GPT } from '../models/index.js'
 import type { Device } from '../runtime/index.js'
 import { loadTokenizer } from '../tokenizers/node.js'
 import type { Tokenizer } from '../tokenizers/tokenizer.js'
+import { checkIds } from './logits.js'
 
 /** A prompt: text, or token ids that are used as they are. */
 export type Prompt = string | readonly number[]
@@ -79,7 +80,10 @@ export class TextGenerator {
   }
 
   async #encode(prompt: Prompt): Promise<readonly number[]> {
-    if (typeof prompt !== 'string') return prompt
+    if (typeof prompt !== 'string') {
+      checkIds(prompt, this.model.config.vocabularySize)
+      return prompt
+    }
     if (this.tokenizer === undefined)
       throw new TokenizerError('this model has no tokenizer: give token ids instead of text')
     return (await this.tokenizer.encode(prompt)).ids

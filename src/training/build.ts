@@ -1,12 +1,14 @@
-import { loadTexts } from '../data/text.js'
-import { CheckpointError, ConfigError, nearestName } from '../errors.js'
+import { type Corpus, loadCorpus, trainingDocuments } from '../data/corpus.js'
+import { distinctCharacters } from '../data/documents.js'
+import type { TokenizeProgress } from '../data/token-cache.js'
+import { CheckpointError, ConfigError, DataError, nearestName } from '../errors.js'
 import { loadModel } from '../hub/checkpoint.js'
 import { GPT, type GPTConfig, gpt2Large, gpt2Medium, gpt2Small, gpt2XL, gptCharacter } from '../models/index.js'
 import { initialize } from '../nn/index.js'
 import { trainCharacterTokenizer } from '../tokenizers/characters.js'
 import { createTokenizer, loadTokenizer } from '../tokenizers/node.js'
 import type { Tokenizer } from '../tokenizers/tokenizer.js'
-import type { ModelOptions, Recipe, TokenizerOptions } from './recipe.js'
+import type { DataOptions, ModelOptions, Recipe, TokenizerOptions } from './recipe.js'
 
 /** Presets by the names that recipes use: Hugging Face's for GPT-2. */
 const presets: Readonly<Record<string, (vocabularySize: number) => GPTConfig>> = {
@@ -18,38 +20,44 @@ const presets: Readonly<Record<string, (vocabularySize: number) => GPTConfig>> =
 }
 
 /** A recipe's texts, tokenizer and model, ready to be trained. */
-export interface Ingredients {
+export interface Ingredients extends Corpus {
   readonly model: GPT
   readonly tokenizer: Tokenizer
-  readonly train: Uint32Array
-  readonly validation: Uint32Array
+  readonly packing: boolean
 }
 
 /**
- * Reads the texts, makes or loads the tokenizer, encodes, and makes or loads the model.
+ * Makes or loads the tokenizer and the model, and turns the data into tokens.
  *
  * @param checkpoint a directory to take model and tokenizer from instead of what the recipe says, to resume
+ * @param onTokenize hears how far the data is tokenized, which takes minutes for gigabytes
  * @throws DataError, ConfigError, CheckpointError, TokenizerError for what is missing, damaged or does not fit
  */
-export async function build(recipe: Recipe, checkpoint?: string): Promise<Ingredients> {
-  const texts = loadTexts(recipe.data)
+export async function build(
+  recipe: Recipe,
+  checkpoint?: string,
+  onTokenize?: (progress: TokenizeProgress) => void,
+): Promise<Ingredients> {
   const from = checkpoint ?? ('from' in recipe.model ? recipe.model.from : undefined)
   const loaded = from === undefined ? undefined : loadModel(from)
-  const known = recipe.data.validation === undefined ? texts.train + texts.validation : texts.train
   const tokenizer =
     loaded === undefined
-      ? await makeTokenizer(recipe.tokenizer ?? { type: 'characters' }, known)
+      ? await makeTokenizer(recipe.tokenizer ?? { type: 'characters' }, recipe.data)
       : await loadTokenizer(loaded.directory)
   const model = loaded === undefined ? makeModel(recipe, tokenizer) : continueModel(loaded, recipe.model, tokenizer)
-  const [train, validation] = await Promise.all(
-    [texts.train, texts.validation].map((text) => tokenizer.encodeToArray(text)),
-  )
-  return { model, tokenizer, train, validation }
+  const { train, validation } = await loadCorpus(recipe.data, tokenizer, { onProgress: onTokenize })
+  if (validation.length < 2) {
+    const where = [recipe.data.validation ?? recipe.data.train].flat().join(', ')
+    throw new DataError(`${where}: expected at least 2 tokens to validate on, got ${validation.length}; give more text`)
+  }
+  return { model, tokenizer, train, validation, packing: recipe.data.packing ?? true }
 }
 
-async function makeTokenizer(options: TokenizerOptions, text: string): Promise<Tokenizer> {
+async function makeTokenizer(options: TokenizerOptions, data: DataOptions): Promise<Tokenizer> {
   if ('from' in options) return loadTokenizer(options.from)
-  if (options.type === 'characters') return createTokenizer(trainCharacterTokenizer(text))
+  if (options.type === 'characters') {
+    return createTokenizer(trainCharacterTokenizer(await distinctCharacters(trainingDocuments(data))))
+  }
   throw new ConfigError(
     `tokenizer.type: training ${options.type} is not available yet; use characters, or tokenizer.from: DIR`,
   )

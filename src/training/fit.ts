@@ -1,3 +1,4 @@
+import { TrainingError } from '../errors.js'
 import { type ScheduleName, schedule } from './schedules.js'
 import type { Trainer } from './trainer.js'
 
@@ -25,29 +26,49 @@ export interface FitProgress {
   readonly learningRate: number
   readonly gradientNorm: number
   readonly tokensPerSecond: number
-  /** Seconds since this call of {@link fit} began. */
+  /** Seconds of training, those before an interruption included. */
   readonly seconds: number
   readonly secondsLeft: number
+}
+
+/** What a training has come to, beside its parameters and the optimizer's state. */
+export interface FitState {
+  /** Seconds of training. */
+  readonly seconds: number
+  /** Losses of the last steps, at most 100. */
+  readonly recentLosses: readonly number[]
+}
+
+/** A moment at which the present state is worth saving. */
+export interface Checkpoint extends FitState {
+  readonly step: number
+  readonly validationLoss: number | undefined
+  /** Whether the validation loss is the lowest so far. */
+  readonly isBest: boolean
 }
 
 /** What {@link fit} reports to and asks. */
 export interface FitEvents {
   readonly onStep?: (progress: FitProgress) => void
   readonly onEvaluate?: (progress: FitProgress) => void
-  /** Saves the present state; `isBest` where its validation loss is the lowest so far. */
-  readonly onCheckpoint?: (state: { step: number; validationLoss: number | undefined; isBest: boolean }) => void
+  /** Saves the present state. */
+  readonly onCheckpoint?: (checkpoint: Checkpoint) => void
   /** Ends the training after the step that is running, with a checkpoint. */
   readonly signal?: AbortSignal
-  /** The lowest validation loss of earlier parts of this run. */
+  /** The lowest validation loss before an interruption. */
   readonly bestLoss?: number
+  /** Where the interrupted training stood that this one continues. */
+  readonly earlier?: FitState
 }
 
 /** How a training ended. */
 export interface FitResult {
   readonly steps: number
+  /** Seconds of training, those before an interruption included. */
   readonly seconds: number
+  /** Since this call of {@link fit} began, evaluations left out. */
   readonly tokensPerSecond: number
-  /** Mean loss of the last steps, at most 100. */
+  /** Mean loss of the last steps, at most 100; not a number where there was none. */
   readonly trainLoss: number
   /** The lowest validation loss. */
   readonly validationLoss: number | undefined
@@ -55,57 +76,70 @@ export interface FitResult {
   readonly interrupted: boolean
 }
 
+/** What {@link fit} needs of a {@link Trainer}. */
+export type Trainable = Pick<Trainer, 'steps' | 'step' | 'evaluate'>
+
 /** Steps that `trainLoss` is the mean of. */
 const recentSteps = 100
+
+/** A guess at the steps of a training by the clock, until the first one has shown the pace. */
+const unknownSteps = 1000
 
 /**
  * Runs a training from where the trainer stands to its end, with evaluations and checkpoints on the way.
  *
- * @throws TrainingError where the loss stops being a number
+ * @throws TrainingError where the loss stops being a number; what was saved before stays as it is
  */
-export async function fit(trainer: Trainer, options: FitOptions, events: FitEvents = {}): Promise<FitResult> {
+export async function fit(trainer: Trainable, options: FitOptions, events: FitEvents = {}): Promise<FitResult> {
   const loop = new FitLoop(trainer, options, events)
   return loop.run()
 }
 
 class FitLoop {
-  readonly #trainer: Trainer
+  readonly #trainer: Trainable
   readonly #options: FitOptions
   readonly #events: FitEvents
   readonly #started = performance.now()
   readonly #firstStep: number
-  readonly #recent: number[] = []
+  readonly #recent: number[]
   #bestLoss: number
   #validationLoss: number | undefined
   #stepSeconds = 0
   #tokens = 0
   #checkpointed = -1
 
-  constructor(trainer: Trainer, options: FitOptions, events: FitEvents) {
+  constructor(trainer: Trainable, options: FitOptions, events: FitEvents) {
     this.#trainer = trainer
     this.#options = options
     this.#events = events
     this.#firstStep = trainer.steps
+    this.#recent = [...(events.earlier?.recentLosses ?? [])]
     this.#bestLoss = events.bestLoss ?? Number.POSITIVE_INFINITY
   }
 
   async run(): Promise<FitResult> {
     const { signal } = this.#events
-    while (!this.#isDone() && !signal?.aborted) {
+    let done = this.#isDone()
+    while (!done && !signal?.aborted) {
       const progress = await this.#step()
       this.#events.onStep?.(progress)
-      const isLast = this.#isDone()
+      done = this.#isDone()
       // The evaluation comes first, so that a checkpoint knows whether it is the best.
-      if (isLast || progress.step % this.#options.evaluateEvery === 0) await this.#evaluate(progress)
-      if (isLast || signal?.aborted || progress.step % this.#options.checkpointEvery === 0) this.#checkpoint(false)
+      if (done || progress.step % this.#options.evaluateEvery === 0) {
+        await this.#evaluate(progress)
+        done = this.#isDone()
+      }
+      if (done || signal?.aborted || progress.step % this.#options.checkpointEvery === 0) this.#checkpoint(false)
     }
+    // Stopped before the first step: a run that can be resumed has a checkpoint.
+    if (this.#trainer.steps === 0) this.#checkpoint(false)
     return {
       steps: this.#trainer.steps,
       seconds: this.#seconds(),
       tokensPerSecond: this.#tokensPerSecond(),
       trainLoss: mean(this.#recent),
       validationLoss: Number.isFinite(this.#bestLoss) ? this.#bestLoss : undefined,
-      interrupted: signal?.aborted === true && !this.#isDone(),
+      interrupted: !done,
     }
   }
 
@@ -119,7 +153,6 @@ class FitLoop {
     this.#recent.push(loss)
     if (this.#recent.length > recentSteps) this.#recent.shift()
     const step = this.#trainer.steps
-    const seconds = this.#seconds()
     return {
       step,
       steps: totalSteps,
@@ -128,14 +161,19 @@ class FitLoop {
       learningRate,
       gradientNorm,
       tokensPerSecond: this.#tokensPerSecond(),
-      seconds,
-      secondsLeft: (seconds / (step - this.#firstStep)) * Math.max(0, totalSteps - step),
+      seconds: this.#seconds(),
+      secondsLeft: (this.#secondsSinceStart() / (step - this.#firstStep)) * Math.max(0, totalSteps - step),
     }
   }
 
   async #evaluate(progress: FitProgress): Promise<void> {
     const validationLoss = await this.#trainer.evaluate()
     if (validationLoss === undefined) return
+    if (!Number.isFinite(validationLoss)) {
+      throw new TrainingError(
+        `training: the validation loss is ${validationLoss} after step ${progress.step}; lower train.learningRate (now ${progress.learningRate}), lengthen train.warmup or set train.clip`,
+      )
+    }
     this.#validationLoss = validationLoss
     const isBest = validationLoss < this.#bestLoss
     this.#events.onEvaluate?.({ ...progress, validationLoss, seconds: this.#seconds() })
@@ -148,7 +186,8 @@ class FitLoop {
     const step = this.#trainer.steps
     if (this.#checkpointed === step) return
     this.#checkpointed = step
-    this.#events.onCheckpoint?.({ step, validationLoss: this.#validationLoss, isBest })
+    const state = { seconds: this.#seconds(), recentLosses: this.#recent }
+    this.#events.onCheckpoint?.({ step, validationLoss: this.#validationLoss, isBest, ...state })
   }
 
   #isDone(): boolean {
@@ -161,11 +200,9 @@ class FitLoop {
   #totalSteps(): number {
     const { duration } = this.#options
     if ('steps' in duration) return duration.steps
-    const done = this.#trainer.steps - this.#firstStep
+    const { steps } = this.#trainer
     const share = this.#seconds() / (duration.minutes * 60)
-    // The first steps are slow: until one has been made, assume many.
-    const total = done === 0 ? 1000 : Math.ceil(done / Math.max(share, 1e-9))
-    return this.#firstStep + Math.max(done + 1, total)
+    return steps === 0 ? unknownSteps : Math.max(steps + 1, Math.ceil(steps / share))
   }
 
   #tokensPerSecond(): number {
@@ -173,6 +210,10 @@ class FitLoop {
   }
 
   #seconds(): number {
+    return (this.#events.earlier?.seconds ?? 0) + this.#secondsSinceStart()
+  }
+
+  #secondsSinceStart(): number {
     return (performance.now() - this.#started) / 1000
   }
 }

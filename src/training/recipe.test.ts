@@ -143,7 +143,10 @@ describe('parseRecipe', () => {
     ['model: {type: gtp}', 'model.type: expected one of gpt, got "gtp" (did you mean gpt?)'],
     ['model: {width: 130}', 'model.heads: expected a divisor of model.width (130), got 4'],
     ['tokenizer: {type: byte}', 'tokenizer.type: expected one of characters, bpe, wordpiece, unigram, got "byte"'],
-    ['data: {validation: 3}', 'data.validation: expected a text file, got 3'],
+    [
+      'data: {validation: 3}',
+      'data.validation: expected a file, a pattern such as corpus/*.jsonl, or a list of them, got 3',
+    ],
     ['[1, 2]', 'expected a recipe (keys and values), got [1,2]'],
     [
       'train: {seed: -1, clip: x}',

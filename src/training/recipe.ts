@@ -1,5 +1,6 @@
 import { LineCounter, parseDocument, stringify } from 'yaml'
 import { z } from 'zod'
+import { dataFormats } from '../data/formats.js'
 import { ConfigError, nearestName, UsageError } from '../errors.js'
 import { scheduleNames } from './schedules.js'
 
@@ -74,9 +75,25 @@ const tokenizerDirectory = section({ from: text('a directory with tokenizer.json
 
 const noTokenizer = z.undefined('no tokenizer, because model.from brings its own').optional()
 
+const files = () => {
+  const expected = 'a file, a pattern such as corpus/*.jsonl, or a list of them'
+  const name = text(expected)
+  return z.union([name, z.array(name, expected).min(1, expected)], expected)
+}
+
+/** A column of records by its name; in a table without a header by its position, from 0. */
+const column = () => z.union([z.string().min(1), z.int().min(0)], 'the name or position of a column')
+
 const data = section({
-  train: text('a text file'),
-  validation: text('a text file').optional(),
+  train: files(),
+  validation: files().optional(),
+  format: oneOf(dataFormats).optional(),
+  // One key for every part that a column can play in an objective.
+  columns: section({ text: column().optional() }).optional(),
+  header: flag().optional(),
+  quotes: flag().optional(),
+  packing: flag().optional(),
+  validationTokens: integer(1).optional(),
 })
 
 const beta = fraction()
@@ -138,7 +155,11 @@ export type TokenizerOptions =
   | z.infer<typeof trainedTokenizer>
   | z.infer<typeof tokenizerDirectory>
 
-/** The files to learn from and to be judged by; without `validation`, the end of `train` is split off. */
+/**
+ * The files to learn from and to be judged by; without `validation`, the end of `train` is split off. `format`, `columns`,
+ * `header` and `quotes` say how they are read where that does not show; `packing: false` keeps documents apart in windows
+ * of their own; `validationTokens` is the most that is validated on (default 1,048,576).
+ */
 export type DataOptions = z.infer<typeof data>
 
 /**
@@ -309,7 +330,8 @@ function explain(issue: z.core.$ZodIssue, document: Record<string, unknown>): st
 }
 
 function unknownKey(path: string, valid: readonly string[], document: Record<string, unknown>): string {
-  const [sectionName, key] = path.includes('.') ? path.split('.') : ['', path]
+  const key = path.slice(path.lastIndexOf('.') + 1)
+  const sectionName = path.slice(0, Math.max(0, path.lastIndexOf('.')))
   const prefix = sectionName ? `${sectionName}.` : ''
   const elsewhere = Object.entries(keysOfSections).find(([, { shape }]) => Object.hasOwn(shape, key))
   const near = nearestName(key, valid)

@@ -1,15 +1,15 @@
-import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { readdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { UsageError } from '../errors.js'
 import { saveModel } from '../hub/checkpoint.js'
-import { writeFileAtomically } from '../hub/files.js'
+import { makeFolder, writeFileAtomically } from '../hub/files.js'
 import { type RunState, readRun, writeRun } from '../hub/run-directory.js'
 import type { GPT } from '../models/index.js'
 import type { Device } from '../runtime/index.js'
 import { saveTokenizer } from '../tokenizers/save.js'
 import type { Tokenizer } from '../tokenizers/tokenizer.js'
 import { build, type Ingredients } from './build.js'
-import { type FitOptions, type FitProgress, type FitResult, fit } from './fit.js'
+import { type Checkpoint, type FitOptions, type FitProgress, type FitResult, fit } from './fit.js'
 import { CausalLanguageModelling } from './objectives/causal-lm.js'
 import { type Recipe, recipeToYaml } from './recipe.js'
 import { Trainer } from './trainer.js'
@@ -42,7 +42,8 @@ export interface TrainingRunResult {
   readonly seconds: number
   readonly tokensPerSecond: number
   readonly trainLoss: number
-  readonly validationLoss: number | undefined
+  /** Absent where there is nothing to validate on. */
+  readonly validationLoss?: number
   readonly parameters: number
   /** The best checkpoint's directory where there is validation data, else the last one's. */
   readonly checkpoint: string
@@ -65,8 +66,9 @@ export async function runRecipe(options: TrainingRunOptions): Promise<TrainingRu
       `${directory} already holds a training run: continue it with --resume, or choose another --out`,
     )
   }
-  if (earlier?.status === 'finished' && earlier.result !== undefined)
-    return earlier.result as unknown as TrainingRunResult
+  if (earlier?.status === 'finished' && earlier.result !== undefined) {
+    return { ...earlier.result, checkpoint: checkpointPath(directory, earlier) }
+  }
   const checkpoint = earlier?.last === undefined ? undefined : join(directory, earlier.last)
   const ingredients = await build(recipe, checkpoint)
   const run = new Run(options, ingredients, earlier)
@@ -100,7 +102,7 @@ class Run {
 
   async train(checkpoint: string | undefined): Promise<TrainingRunResult> {
     const { directory, recipe, signal, onStep, onEvaluate, onStart } = this.#options
-    if (checkpoint !== undefined) restoreTrainingState(checkpoint, this.#trainer)
+    const earlier = checkpoint === undefined ? undefined : restoreTrainingState(checkpoint, this.#trainer)
     this.#prepare(directory, recipe)
     const { model, tokenizer, train } = this.#ingredients
     onStart?.({ model, tokenizer, parameters: this.#parameters, trainTokens: train.length, step: this.#trainer.steps })
@@ -111,6 +113,7 @@ class Run {
         onCheckpoint: (state) => this.#checkpoint(state),
         signal,
         bestLoss: this.#state.bestLoss,
+        earlier,
       })
       return this.#finish(result)
     } catch (error) {
@@ -122,7 +125,7 @@ class Run {
   }
 
   #prepare(directory: string, recipe: Recipe): void {
-    mkdirSync(directory, { recursive: true })
+    makeFolder(directory)
     for (const name of readdirSync(directory)) {
       if (name.startsWith(temporaryPrefix)) rmSync(join(directory, name), { recursive: true })
     }
@@ -138,21 +141,13 @@ class Run {
   }
 
   /** Saves the present state aside and renames it into place, then points to it, then removes what nothing points to. */
-  #checkpoint({
-    step,
-    validationLoss,
-    isBest,
-  }: {
-    step: number
-    validationLoss: number | undefined
-    isBest: boolean
-  }): void {
+  #checkpoint({ step, validationLoss, isBest, ...state }: Checkpoint): void {
     const { directory } = this.#options
     const name = `checkpoint-${step}`
     const aside = join(directory, `${temporaryPrefix}${name}`)
-    mkdirSync(aside, { recursive: true })
+    makeFolder(aside)
     saveTokenizer(aside, this.#ingredients.tokenizer, this.#ingredients.model.config.contextLength)
-    saveTrainingState(aside, this.#trainer)
+    saveTrainingState(aside, this.#trainer, state)
     saveModel(aside, this.#ingredients.model)
     rmSync(join(directory, name), { recursive: true, force: true })
     renameSync(aside, join(directory, name))
@@ -165,14 +160,14 @@ class Run {
   }
 
   #finish({ interrupted, ...result }: FitResult): TrainingRunResult {
-    const checkpoint = join(this.#options.directory, this.#state.best ?? this.#state.last ?? '')
-    const finished = { ...result, parameters: this.#parameters, checkpoint }
+    const finished = { ...result, parameters: this.#parameters }
+    const checkpoint = checkpointPath(this.#options.directory, this.#state)
     if (interrupted) {
       this.#write({ ...this.#state, status: 'stopped' })
-      return { ...finished, interrupted }
+      return { ...finished, checkpoint, interrupted }
     }
     this.#write({ ...this.#state, status: 'finished', result: finished })
-    return finished
+    return { ...finished, checkpoint }
   }
 
   #write(state: RunState): void {
@@ -182,3 +177,8 @@ class Run {
 }
 
 const temporaryPrefix = '.tmp-'
+
+/** The checkpoint to use: the best, else the last. */
+function checkpointPath(directory: string, { best, last }: RunState): string {
+  return join(directory, best ?? last ?? '')
+}

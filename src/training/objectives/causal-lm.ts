@@ -1,18 +1,16 @@
-import { evaluationBatches, type TokenIds, Windows } from '../../data/windows.js'
+import { evaluationBatches, type TokenIds, type TokenStore, type WindowOptions, Windows } from '../../data/windows.js'
 import { input, type Shape, type Tensor } from '../../graph/index.js'
 import { crossEntropy } from '../../graph/operations/index.js'
 import type { Batch, Objective } from './objective.js'
 
 /** What {@link CausalLanguageModelling} learns from. */
-export interface CausalOptions {
+export interface CausalOptions extends WindowOptions {
   /** ids int64 [B, T] → logits [B, T, V]. */
   readonly model: { forward(ids: Tensor): Tensor }
-  /** Token ids of the training text. */
-  readonly train: TokenIds
-  /** Token ids of the validation text, where there is one. */
-  readonly validation?: TokenIds
-  /** T, tokens of a window. */
-  readonly contextLength: number
+  /** Tokens to train on, in memory or in a file. */
+  readonly train: TokenStore | TokenIds
+  /** Tokens to validate on, where there are any. */
+  readonly validation?: TokenStore | TokenIds
   /** B, windows of a batch. */
   readonly batchSize: number
   readonly seed: number
@@ -23,10 +21,10 @@ export class CausalLanguageModelling implements Objective {
   readonly #options: CausalOptions
   readonly #windows: Windows
 
-  /** @throws DataError where the training text is shorter than one window */
+  /** @throws DataError where the training text is shorter than one window, or has nothing to predict */
   constructor(options: CausalOptions) {
     this.#options = options
-    this.#windows = new Windows(options.train, options.contextLength, options)
+    this.#windows = new Windows(options.train, options)
   }
 
   /** Batches that visit the training text once. */
@@ -40,13 +38,13 @@ export class CausalLanguageModelling implements Objective {
 
   trainingBatch(index: number): Batch {
     const { batchSize, contextLength } = this.#options
-    const { ids, targets } = this.#windows.batch(index, batchSize)
-    return { shape: [batchSize, contextLength], feeds: { ids, targets }, examples: batchSize, predictions: ids.length }
+    const { predictions, ...feeds } = this.#windows.batch(index, batchSize)
+    return { shape: [batchSize, contextLength], feeds: { ...feeds }, examples: batchSize, predictions }
   }
 
   *evaluationBatches(): Generator<Batch> {
-    const { validation, contextLength } = this.#options
-    if (validation !== undefined) yield* causalEvaluationBatches(validation, contextLength)
+    const { validation, contextLength, packing } = this.#options
+    if (validation !== undefined) yield* causalEvaluationBatches(validation, contextLength, packing)
   }
 }
 
@@ -60,10 +58,18 @@ export function causalLoss(model: CausalOptions['model'], shape: Shape) {
 /** Tokens of an evaluation batch: large batches keep both cores busy without much memory. */
 const evaluationTokens = 4096
 
-/** A whole text in windows that do not overlap: every token but the first is predicted once. */
-export function* causalEvaluationBatches(text: TokenIds, contextLength: number): Generator<Batch> {
+/** A whole text, or every document of one, in windows that do not overlap: every token but the first is predicted once. */
+export function* causalEvaluationBatches(
+  text: TokenStore | TokenIds,
+  contextLength: number,
+  packing?: boolean,
+): Generator<Batch> {
   const batchSize = Math.max(1, Math.floor(evaluationTokens / contextLength))
-  for (const { ids, targets, batch, length } of evaluationBatches(text, contextLength, batchSize)) {
-    yield { shape: [batch, length], feeds: { ids, targets }, examples: batch, predictions: ids.length }
+  for (const { batch, length, predictions, ...feeds } of evaluationBatches(text, {
+    contextLength,
+    batchSize,
+    packing,
+  })) {
+    yield { shape: [batch, length], feeds: { ...feeds }, examples: batch, predictions }
   }
 }
