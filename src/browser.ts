@@ -1,0 +1,28 @@
+/**
+ * What of Heddle runs in a browser tab: graphs, gradients, models, training and generation, with ONNX Runtime Web as
+ * the engine. Files, the command line and native tokenizers stay in Node. Names are those of the main entry.
+ */
+export * from './autodiff/index.js'
+export { MemoryTokenStore, sliceTokens, type TokenIds, type TokenRange, type TokenStore } from './data/token-store.js'
+export {
+  type EvaluationBatch,
+  evaluationBatches,
+  type WindowBatch,
+  type WindowOptions,
+  Windows,
+} from './data/windows.js'
+export * from './errors.js'
+export * from './generation/index.js'
+export * from './graph/index.js'
+export { parseSafetensorsHeader, serializeSafetensors } from './hub/safetensors.js'
+export * from './models/index.js'
+export * from './nn/index.js'
+export * from './runtime/index.js'
+export { CharacterTokenizer, trainCharacterTokenizer } from './tokenizers/characters.js'
+export type { DecodeOptions, EncodeOptions, Encoding, Tokenizer } from './tokenizers/tokenizer.js'
+export { type FitEvents, type FitOptions, type FitProgress, type FitResult, fit } from './training/fit.js'
+export { CausalLanguageModelling, causalLoss } from './training/objectives/causal-lm.js'
+export type { Batch, Objective } from './training/objectives/objective.js'
+export { AdamW, type AdamWOptions } from './training/optimizers/adamw.js'
+export { type ScheduleName, schedule } from './training/schedules.js'
+export { type StepReport, Trainer, type TrainerOptions } from './training/trainer.js'
