@@ -63,7 +63,7 @@ describe.each([true, false])('GradientPrograms, tied head: %s', (tiedHead) => {
     const batches = [tinyBatch(0, 4), tinyBatch(4, 4), tinyBatch(8, 4)]
     const { programs, run } = makePrograms(model, 3)
     const found = await run(...batches)
-    const parts = []
+    const parts: Awaited<ReturnType<typeof plainGradients>>[] = []
     for (const batch of batches) parts.push(await plainGradients(model, batch))
     expect(found.loss).toBeCloseTo(parts.reduce((sum, { loss }) => sum + loss, 0) / 3, 6)
     const mean = [...parts[0].gradients].map(([name, values]): [string, number[]] => {

@@ -1,0 +1,96 @@
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, describe, expect, it } from 'vitest'
+
+const program = fileURLToPath(new URL('../../bench/run.mjs', import.meta.url))
+const isBuilt = existsSync(new URL('../../dist/index.js', import.meta.url))
+const folder = mkdtempSync(join(tmpdir(), 'heddle-bench-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+
+/** The parameters of the tiny case, counted by hand: embeddings, 12·C² and two norms a layer, the last norm. */
+const tinyParameters = 65 * 32 + 16 * 32 + 2 * (12 * 32 * 32 + 2 * 32) + 32
+
+/** A program that passes for a Python with PyTorch: it speaks the protocol, and its turns take 100, 200, 300 … seconds. */
+function fakePython(name: string, { parameters = tinyParameters } = {}): string {
+  const path = join(folder, name)
+  const source = `#!${process.execPath}
+    if (process.argv[2] === '-c') process.exit(0)
+    const { batchSize } = JSON.parse(process.argv[3])
+    console.log(JSON.stringify({ ready: true, version: 'fake', parameters: ${parameters} }))
+    let turns = 0
+    require('node:readline').createInterface({ input: process.stdin }).on('line', (line) => {
+      turns++
+      const seconds = Array(JSON.parse(line).steps).fill(100 * turns)
+      console.log(JSON.stringify({ seconds, peakRss: 1, loss: batchSize }))
+    })`
+  writeFileSync(path, source, { mode: 0o755 })
+  return path
+}
+
+function bench(args: readonly string[], python: string) {
+  const env = { ...process.env, HEDDLE_PYTHON: python }
+  const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...args], { env, encoding: 'utf8' })
+  return { status, stdout, stderr }
+}
+
+const tiny = ['training', '--quick', '--case', 'tiny']
+
+describe.runIf(isBuilt)('bench training', () => {
+  it('compares the two sides and prints one JSON object', () => {
+    const { status, stdout, stderr } = bench([...tiny, '--json'], fakePython('python'))
+    expect(status, stderr).toBe(0)
+    expect(stdout.trimEnd().split('\n')).toHaveLength(1)
+    const { ratio, ratioSpread, cases, versions, quick } = JSON.parse(stdout)
+    const [{ heddle, pytorch, parameters, groups }] = cases
+    expect({ parameters, groups, quick, torch: versions.torch }).toEqual({
+      parameters: tinyParameters,
+      groups: 3,
+      quick: true,
+      torch: 'fake',
+    })
+    expect(pytorch).toMatchObject({ median: 200, best: 100, loss: 4, tokensPerSecond: (4 * 16) / 200 })
+    expect(ratio).toBeCloseTo(200 / heddle.median, 6)
+    expect(ratioSpread[0]).toBeLessThanOrEqual(ratioSpread[1])
+    // Random tokens cannot be learnt: the loss stays near the entropy of 65 equal chances.
+    expect(Math.abs(heddle.loss - Math.log(65))).toBeLessThan(0.3)
+    const { batch, gradients, optimizer } = heddle.phases
+    expect(Math.min(batch, gradients, optimizer)).toBeGreaterThan(0)
+  })
+
+  it('prints a table with the ratio and its spread', () => {
+    const { stdout } = bench(tiny, fakePython('python'))
+    expect(stdout).toMatch(/^PyTorch +200000\.0 +100000\.0 +0 /m)
+    expect(stdout).toMatch(
+      /^Ratio \d+\.\d\d \(middle half of the turns \d+\.\d\d to \d+\.\d\d, best steps \d+\.\d\d\)$/m,
+    )
+  })
+
+  it('measures Heddle alone where there is no PyTorch, and says so', () => {
+    const { status, stdout, stderr } = bench([...tiny, '--json'], join(folder, 'no-python'))
+    expect(status, stderr).toBe(0)
+    expect(stderr).toContain('no PyTorch here')
+    const { ratio, cases } = JSON.parse(stdout)
+    expect({ ratio, pytorch: cases[0].pytorch }).toEqual({ ratio: null, pytorch: null })
+    expect(cases[0].heddle.median).toBeGreaterThan(0)
+  })
+
+  it('refuses to compare different models', () => {
+    const { status, stdout, stderr } = bench([...tiny, '--json'], fakePython('other', { parameters: 1 }))
+    expect({ status, stdout }).toEqual({ status: 1, stdout: '' })
+    expect(stderr).toContain(`${tinyParameters} parameters in Heddle, 1 in PyTorch`)
+  })
+
+  it.each([
+    [['training', '--case', 'large'], "'large' is unknown (valid: gpt-6x384, gpt2-small, gpt-4x128, tiny)"],
+    [['training', '--groups', '0'], "--groups must be a whole number of 1 or more, got '0'"],
+    [['training', '--fast'], "'--fast'"],
+    [['weaving'], "there is no benchmark 'weaving'"],
+  ])('refuses %s', (args, message) => {
+    const { status, stderr } = bench(args, 'python3')
+    expect(status).toBe(2)
+    expect(stderr).toContain(message)
+  })
+})
