@@ -43,9 +43,9 @@ async function train(recipe, directory) {
     recipe,
     directory,
     signal: interrupt.signal,
-    onStart: ({ parameters, trainTokens }) =>
+    onStart: ({ parameters, size }) =>
       console.log(
-        `Training ${formatCount(parameters)} parameters on ${formatCount(trainTokens)} characters of Moby Dick.\n`,
+        `Training ${formatCount(parameters)} parameters on ${formatCount(size.count)} characters of Moby Dick.\n`,
       ),
     onStep: ({ step, steps, loss, tokensPerSecond, secondsLeft }) =>
       progress.update({ step, total: steps, loss, tokensPerSecond, secondsLeft }),

@@ -5,6 +5,7 @@ import { register as generate } from './generate.js'
 import { register as inspect } from './inspect.js'
 import { register as logits } from './logits.js'
 import { describeError, exitCodeOf, printMessage, surviveBrokenPipes } from './output.js'
+import { register as runs } from './runs.js'
 import { register as train } from './train.js'
 
 /** Commands that the help lists under one heading. */
@@ -16,7 +17,7 @@ export interface CommandGroup {
 
 /** Every command of the program: a new one is a file here with a `register` function, and its name in this list. */
 export const commandGroups: readonly CommandGroup[] = [
-  { heading: 'Train and evaluate:', commands: [train, evaluate] },
+  { heading: 'Train and evaluate:', commands: [train, evaluate, runs] },
   { heading: 'Use a model:', commands: [generate] },
   { heading: 'Look inside:', commands: [inspect, logits] },
 ]
@@ -37,7 +38,7 @@ Exit codes: 0 success, 1 failure while running, 2 wrong usage, 3 bad data or che
  */
 export function createProgram(groups: readonly CommandGroup[] = commandGroups): Command {
   const program = new Command('heddle')
-    .description('Train, evaluate and run Transformers: GPT, BERT and the encoder-decoder.')
+    .description('Train, evaluate and run Transformers.')
     .version(readVersion(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'show help')
     .option('--json', 'print the result as one JSON object on one line')

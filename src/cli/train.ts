@@ -44,13 +44,14 @@ async function train(file: string, options: TrainCommandOptions) {
       resume: options.resume,
       device: options.device,
       signal: interrupt.signal,
-      onStart: ({ parameters, trainTokens, step }) => {
+      onStart: ({ parameters, size, step }) => {
         const where = step === 0 ? '' : `, from step ${step}`
-        progress.note(`${formatCount(parameters)} parameters, ${formatCount(trainTokens)} training tokens${where}`)
+        progress.note(`${formatCount(parameters)} parameters, ${formatCount(size.count)} training ${size.unit}${where}`)
       },
       onStep: ({ step, steps, loss, learningRate, tokensPerSecond, secondsLeft }) =>
         progress.update({ step, total: steps, loss, learningRate, tokensPerSecond, secondsLeft }),
       onEvaluate: ({ step, validationLoss }) => progress.update({ step, validationLoss }),
+      onSample: ({ prompt, text }) => progress.note(`\n${prompt}${text}\n`),
     })
     progress.finish()
     if (!options.json) printText(summary(result))

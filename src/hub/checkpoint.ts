@@ -18,6 +18,12 @@ export interface LoadedModel<M extends Module = Module> {
   readonly unused: readonly string[]
 }
 
+/** What {@link saveModel} writes beside the model's own sizes. */
+export interface SaveOptions {
+  /** The token that ends a text; none where left out. */
+  readonly eosTokenId?: number
+}
+
 /** Every family that Heddle reads and writes. */
 const architectures: readonly Architecture[] = [gpt2LanguageModel, gpt2Classifier]
 
@@ -42,7 +48,7 @@ export function loadModel(path: string): LoadedModel {
  * Writes `config.json`, `model.safetensors` and `generation_config.json` into a directory, which is made where it is
  * missing. Python's AutoModel opens it.
  */
-export function saveModel(directory: string, model: Module): void {
+export function saveModel(directory: string, model: Module, options: SaveOptions = {}): void {
   const architecture = architectures.find((candidate) => candidate.owns(model))
   if (architecture === undefined) throw new CheckpointError(`${model.constructor.name} has no checkpoint format`)
   makeFolder(directory)
@@ -53,9 +59,11 @@ export function saveModel(directory: string, model: Module): void {
   )
   const writeJson = (name: string, value: unknown) =>
     writeFileAtomically(join(directory, name), `${JSON.stringify(value, null, 2)}\n`)
-  writeJson('generation_config.json', { _from_model_config: true })
+  // Without these Python would assume GPT-2's own, which other vocabularies do not have.
+  const special = { bos_token_id: options.eosTokenId ?? null, eos_token_id: options.eosTokenId ?? null }
+  writeJson('generation_config.json', { _from_model_config: true, ...special })
   // Last, so that a directory with a config.json is whole.
-  writeJson('config.json', { ...architecture.toConfig(model), dtype: 'float32' })
+  writeJson('config.json', { ...architecture.toConfig(model), ...special, dtype: 'float32' })
 }
 
 const schema = z.looseObject({ model_type: z.string(), architectures: z.array(z.string()).nullish() })

@@ -1,12 +1,25 @@
-import { CheckpointError } from '../errors.js'
+import { type Conversation, readConversations } from '../data/conversations.js'
+import { type LabelledOptions, readLabelled } from '../data/labelled.js'
+import { CheckpointError, DataError } from '../errors.js'
 import type { Shape } from '../graph/index.js'
 import { loadModel } from '../hub/checkpoint.js'
 import { readTextFile } from '../hub/files.js'
+import { exactMatch, wordF1 } from '../metrics/answers.js'
+import { type ClassificationMetrics, classificationMetrics } from '../metrics/classification.js'
 import { GPT } from '../models/index.js'
 import { type Device, ProgramCache } from '../runtime/index.js'
+import { ChatTemplate, defaultChatTemplate } from '../tokenizers/chat-template.js'
 import { loadTokenizer } from '../tokenizers/node.js'
 import { causalEvaluationBatches, causalLoss } from '../training/objectives/causal-lm.js'
 import { evaluateLoss } from '../training/trainer.js'
+import { TextClassifier } from './text-classifier.js'
+import { TextGenerator } from './text-generator.js'
+
+/** How well a classifier's or a writer's results agree with the data's. */
+export interface TaskReport<M> {
+  readonly examples: number
+  readonly metrics: M
+}
 
 /** How well a language model predicts a text. */
 export interface LanguageModelReport {
@@ -49,4 +62,87 @@ export async function evaluateCausalLm(path: string, file: string, device?: Devi
   const { loss, predictions } = await evaluateLoss(objective, programs, device)
   programs.dispose()
   return { examples, tokens: predictions, metrics: { loss, perplexity: Math.exp(loss) } }
+}
+
+/**
+ * Evaluates a classifier on labelled texts.
+ *
+ * @param file texts with labels, see `readLabelled`
+ * @throws CheckpointError, TokenizerError, DataError for what is missing, damaged or does not fit
+ */
+export async function evaluateClassification(
+  path: string,
+  file: string,
+  options: LabelledOptions & { device?: Device } = {},
+): Promise<TaskReport<ClassificationMetrics>> {
+  const classifier = await TextClassifier.load(path, options)
+  const { labels } = classifier.model
+  const texts: string[] = []
+  const expected: number[] = []
+  for await (const example of readLabelled(file, options)) {
+    texts.push(example.pair === undefined ? example.text : `${example.text}\n${example.pair}`)
+    expected.push(labels.indexOf(example.label))
+    if (labels.includes(example.label)) continue
+    throw new DataError(
+      `${example.file}:${example.line}: the label '${example.label}' is not one of the model's: ${labels.join(', ')}`,
+    )
+  }
+  const predicted = (await classifier.classify(texts)).map(({ label }) => labels.indexOf(label))
+  await classifier.dispose()
+  return { examples: texts.length, metrics: classificationMetrics(expected, predicted, labels.length) }
+}
+
+/** How often a model's answers are the expected ones. */
+export interface AnswerMetrics {
+  /** Share of answers that are equal, see `exactMatch`. */
+  readonly exactMatch: number
+  /** Mean F1 of the words, see `wordF1`. */
+  readonly f1: number
+}
+
+/** Prompts that are answered at once. */
+const answersAtOnce = 16
+
+/**
+ * Evaluates a GPT by what it writes: prompted translation, question answering. Each prompt is continued greedily up to the
+ * end-of-sequence token (or a line's end, where the tokenizer has none) and compared with the completion.
+ *
+ * @param file prompts with completions, or conversations whose last answer is expected
+ * @throws CheckpointError, TokenizerError, DataError for what is missing, damaged or does not fit
+ */
+export async function evaluateGeneration(
+  path: string,
+  file: string,
+  options: { device?: Device; maxNewTokens?: number } = {},
+): Promise<TaskReport<AnswerMetrics>> {
+  const writer = await TextGenerator.load(path, options)
+  const tokenizer = writer.tokenizer!
+  const eos = tokenizer.eosTokenId === undefined ? undefined : tokenizer.idToToken(tokenizer.eosTokenId)
+  const template = new ChatTemplate(defaultChatTemplate, eos ?? '')
+  const cases: { prompt: string; expected: string }[] = []
+  for await (const conversation of readConversations(file)) cases.push(questionOf(conversation, template))
+  const { maxNewTokens = 100 } = options
+  const settings = { maxNewTokens, stop: eos === undefined ? ['\n'] : [] }
+  const sums = { exactMatch: 0, f1: 0 }
+  for (let i = 0; i < cases.length; i += answersAtOnce) {
+    const batch = cases.slice(i, i + answersAtOnce)
+    const answers = await writer.completeBatch(
+      batch.map(({ prompt }) => prompt),
+      settings,
+    )
+    for (const [row, { text = '' }] of answers.entries()) {
+      sums.exactMatch += exactMatch(text, batch[row].expected)
+      sums.f1 += wordF1(text, batch[row].expected)
+    }
+  }
+  await writer.dispose()
+  const examples = cases.length
+  return { examples, metrics: { exactMatch: sums.exactMatch / examples, f1: sums.f1 / examples } }
+}
+
+function questionOf(conversation: Conversation, template: ChatTemplate): { prompt: string; expected: string } {
+  if ('prompt' in conversation) return { prompt: conversation.prompt, expected: conversation.completion }
+  const last = conversation.messages.findLastIndex(({ role }) => role === 'assistant')
+  const prompt = template.render(conversation.messages.slice(0, last), true)
+  return { prompt, expected: conversation.messages[last].content }
 }

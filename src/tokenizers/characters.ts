@@ -183,11 +183,16 @@ export class CharacterTokenizer implements Tokenizer {
   }
 }
 
-/** The error for a character at `position` (UTF-16 units) that a vocabulary lacks. */
-export function unknownText(text: string, position: number): TokenizerError {
+/**
+ * The error for a character that a vocabulary lacks.
+ *
+ * @param position in UTF-16 units
+ * @param offset where `text` starts in what the user gave
+ */
+export function unknownText(text: string, position: number, offset = 0): TokenizerError {
   const character = String.fromCodePoint(text.codePointAt(position) ?? 0)
   return new TokenizerError(
-    `Tokenizer: the vocabulary has no token for ${JSON.stringify(character)} (${codePointName(character)}) at position ${position}; train the tokenizer on text that contains it, or allow the unknown token`,
+    `Tokenizer: the vocabulary has no token for ${JSON.stringify(character)} (${codePointName(character)}) at position ${offset + position}; train the tokenizer on text that contains it, or allow the unknown token`,
   )
 }
 

@@ -2,10 +2,22 @@ import { join } from 'node:path'
 import { writeFileAtomically } from '../hub/files.js'
 import type { Tokenizer } from './tokenizer.js'
 
+/** What a saved tokenizer says beside its vocabulary. */
+export interface SaveTokenizerOptions {
+  /** Most tokens that the model reads. */
+  readonly contextLength: number
+  /** The Jinja template that conversations are written with. */
+  readonly chatTemplate?: string
+}
+
 /** Writes `tokenizer.json` and the `tokenizer_config.json` with which Python's AutoTokenizer opens it. */
-export function saveTokenizer(directory: string, tokenizer: Tokenizer, contextLength: number): void {
-  const eos = tokenizer.eosTokenId === undefined ? undefined : tokenizer.idToToken(tokenizer.eosTokenId)
-  const config = { tokenizer_class: 'PreTrainedTokenizerFast', eos_token: eos, model_max_length: contextLength }
+export function saveTokenizer(directory: string, tokenizer: Tokenizer, options: SaveTokenizerOptions): void {
+  const config = {
+    tokenizer_class: 'PreTrainedTokenizerFast',
+    eos_token: tokenizer.eosTokenId === undefined ? undefined : tokenizer.idToToken(tokenizer.eosTokenId),
+    model_max_length: options.contextLength,
+    chat_template: options.chatTemplate,
+  }
   writeFileAtomically(join(directory, 'tokenizer.json'), tokenizer.toJSON())
   writeFileAtomically(join(directory, 'tokenizer_config.json'), `${JSON.stringify(config, null, 2)}\n`)
 }

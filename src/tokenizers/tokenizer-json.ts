@@ -7,17 +7,18 @@ const addedToken = z.looseObject({
   single_word: z.boolean().optional(),
   lstrip: z.boolean().optional(),
   rstrip: z.boolean().optional(),
+  normalized: z.boolean().optional(),
   special: z.boolean().optional(),
 })
 
-const part = z.looseObject({ type: z.string() }).nullish()
+const part = z.looseObject({ type: z.string() })
 
 const schema = z.looseObject({
   added_tokens: z.array(addedToken).nullish(),
-  normalizer: part,
-  pre_tokenizer: part,
-  post_processor: part,
-  decoder: part,
+  normalizer: part.nullish(),
+  pre_tokenizer: part.nullish(),
+  post_processor: part.nullish(),
+  decoder: part.nullish(),
   model: z.looseObject({
     type: z.string().optional(),
     // A large vocabulary is checked where it is used: a schema would visit every entry.
@@ -29,6 +30,9 @@ const schema = z.looseObject({
 
 /** The parts of a `tokenizer.json` that Heddle looks into. */
 export type TokenizerJson = z.infer<typeof schema>
+
+/** A normalizer, pre-tokenizer, post-processor or decoder: its type and what that type has of its own. */
+export type TokenizerPart = z.infer<typeof part>
 
 /** A token that text is searched for before the model sees it. */
 export type AddedToken = z.infer<typeof addedToken>
@@ -63,13 +67,17 @@ export function addedTokens(json: TokenizerJson): AddedToken[] {
 }
 
 /**
- * The tokens of a vocabulary that maps them to ids (WordLevel, WordPiece, BPE).
+ * The tokens of a vocabulary that maps them to ids (WordLevel, WordPiece, BPE) or lists them with their scores (Unigram).
  *
  * @throws TokenizerError for another kind of vocabulary
  */
 export function* modelVocabulary(json: TokenizerJson): Generator<[token: string, id: number]> {
   const vocabulary = json.model.vocab
-  if (typeof vocabulary !== 'object' || vocabulary === null || Array.isArray(vocabulary)) {
+  if (Array.isArray(vocabulary)) {
+    yield* listedVocabulary(vocabulary)
+    return
+  }
+  if (typeof vocabulary !== 'object' || vocabulary === null) {
     throw new TokenizerError(`tokenizer.json: expected model.vocab to map tokens to ids (${json.model.type})`)
   }
   for (const [token, id] of Object.entries(vocabulary)) {
@@ -77,6 +85,17 @@ export function* modelVocabulary(json: TokenizerJson): Generator<[token: string,
       throw new TokenizerError(`tokenizer.json: expected a whole number as id of ${JSON.stringify(token)}, got ${id}`)
     }
     yield [token, id]
+  }
+}
+
+function* listedVocabulary(vocabulary: readonly unknown[]): Generator<[token: string, id: number]> {
+  for (const [id, entry] of vocabulary.entries()) {
+    if (!Array.isArray(entry) || typeof entry[0] !== 'string' || typeof entry[1] !== 'number') {
+      throw new TokenizerError(
+        `tokenizer.json: expected model.vocab to list tokens with scores, got ${JSON.stringify(entry)} at ${id}`,
+      )
+    }
+    yield [entry[0], id]
   }
 }
 
@@ -112,12 +131,31 @@ export function byteLevelBpe(vocabularyText: string, mergesText: string, where: 
   }
   const end = USUAL_END_TOKENS[0]
   const endId = vocabulary.get(end)
-  const added = { content: end, single_word: false, lstrip: false, rstrip: false, normalized: true, special: true }
+  return byteLevelBpeJson({
+    vocabulary,
+    merges: merges.map((merge) => merge.trimEnd()),
+    added: endId === undefined ? [] : [{ id: endId, content: end, normalized: true }],
+  })
+}
+
+/** Byte-level byte-pair encoding without the parts that are always the same. */
+export interface ByteLevelBpe {
+  readonly vocabulary: Iterable<readonly [token: string, id: number]>
+
+  /** The strongest first, each as a pair of tokens or as both with a blank between them. */
+  readonly merges: readonly (string | readonly [left: string, right: string])[]
+
+  /** Special tokens, which are in the vocabulary as well. */
+  readonly added: readonly { readonly id: number; readonly content: string; readonly normalized: boolean }[]
+}
+
+/** The `tokenizer.json` of a tokenizer that works as GPT-2's does. */
+export function byteLevelBpeJson({ vocabulary, merges, added }: ByteLevelBpe): string {
   return JSON.stringify({
     version: '1.0',
     truncation: null,
     padding: null,
-    added_tokens: endId === undefined ? [] : [{ id: endId, ...added }],
+    added_tokens: added.map((token) => specialToken(token)),
     normalizer: null,
     pre_tokenizer: { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true },
     post_processor: { type: 'ByteLevel', add_prefix_space: true, trim_offsets: false, use_regex: true },
@@ -132,9 +170,92 @@ export function byteLevelBpe(vocabularyText: string, mergesText: string, where: 
       byte_fallback: false,
       ignore_merges: false,
       vocab: Object.fromEntries(vocabulary),
-      merges: merges.map((merge) => merge.trimEnd()),
+      merges,
     },
   })
+}
+
+/** A special token in the form of a `tokenizer.json`. @param token.normalized whether it is looked for after normalizing */
+export function specialToken({ id, content, normalized }: { id: number; content: string; normalized: boolean }) {
+  return { id, content, single_word: false, lstrip: false, rstrip: false, normalized, special: true }
+}
+
+/** WordPiece without the parts that are always the same. */
+export interface WordPiece {
+  /** All tokens by their ids, with [UNK], [CLS] and [SEP] among them. */
+  readonly tokens: readonly string[]
+
+  /** Those that are not text. */
+  readonly special: readonly string[]
+
+  /** Whether upper case and accents are ignored. */
+  readonly lowercase: boolean
+}
+
+/** The `tokenizer.json` of a tokenizer that works as BERT's does. */
+export function wordPieceJson({ tokens, special, lowercase }: WordPiece): string {
+  const ids = new Map(tokens.map((token, id) => [token, id]))
+  const added = special.map((content) => ({ id: ids.get(content) ?? 0, content, normalized: false }))
+  const token = (id: string, type: number) => ({ SpecialToken: { id, type_id: type } })
+  const text = (id: string, type: number) => ({ Sequence: { id, type_id: type } })
+  const known = (name: string) => ({ id: name, ids: [ids.get(name)], tokens: [name] })
+  return JSON.stringify({
+    version: '1.0',
+    truncation: null,
+    padding: null,
+    added_tokens: added.sort((a, b) => a.id - b.id).map(specialToken),
+    normalizer: {
+      type: 'BertNormalizer',
+      clean_text: true,
+      handle_chinese_chars: true,
+      strip_accents: null,
+      lowercase,
+    },
+    pre_tokenizer: { type: 'BertPreTokenizer' },
+    post_processor: {
+      type: 'TemplateProcessing',
+      single: [token('[CLS]', 0), text('A', 0), token('[SEP]', 0)],
+      pair: [token('[CLS]', 0), text('A', 0), token('[SEP]', 0), text('B', 1), token('[SEP]', 1)],
+      special_tokens: { '[CLS]': known('[CLS]'), '[SEP]': known('[SEP]') },
+    },
+    decoder: { type: 'WordPiece', prefix: '##', cleanup: true },
+    model: {
+      type: 'WordPiece',
+      unk_token: '[UNK]',
+      continuing_subword_prefix: '##',
+      max_input_chars_per_word: 100,
+      vocab: Object.fromEntries(ids),
+    },
+  })
+}
+
+/**
+ * The `tokenizer.json` of BERT's older one-file format.
+ *
+ * @param text vocab.txt: a token a line, the line's number from 0 is its id
+ * @param options.where what to call it in errors
+ * @param options.lowercase whether upper case and accents are ignored; where absent, as the vocabulary has no capitals
+ * @throws TokenizerError where it lacks [UNK], [CLS] or [SEP], or has a token twice
+ */
+export function wordPieceFromVocabulary(
+  text: string,
+  { where, lowercase }: { where: string; lowercase?: boolean | undefined },
+): string {
+  const tokens = text.split(/\r?\n/)
+  if (tokens.at(-1) === '') tokens.pop()
+  const lacking = ['[UNK]', '[CLS]', '[SEP]'].filter((token) => !tokens.includes(token))
+  if (lacking.length > 0) {
+    throw new TokenizerError(`${where}: expected a line for each token, with ${lacking.join(', ')} among them`)
+  }
+  const special = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]'].filter((token) => tokens.includes(token))
+  const seen = new Set<string>()
+  for (const [line, token] of tokens.entries()) {
+    if (seen.has(token))
+      throw new TokenizerError(`${where}:${line + 1}: the token ${JSON.stringify(token)} is there twice`)
+    seen.add(token)
+  }
+  const hasCapitals = tokens.some((token) => !/^\[.*\]$/.test(token) && /\p{Lu}/u.test(token))
+  return wordPieceJson({ tokens, special, lowercase: lowercase ?? !hasCapitals })
 }
 
 /** The message of something that was thrown. */

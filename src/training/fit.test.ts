@@ -46,7 +46,7 @@ async function record(trainer: FakeTrainer, changes: Partial<FitOptions> = {}, e
         log.push(`step ${progress.step}`)
         events.onStep?.(progress)
       },
-      onEvaluate: ({ step, validationLoss }) => log.push(`evaluate ${step}: ${validationLoss?.toFixed(1)}`),
+      onEvaluate: ({ step, validationLoss }) => void log.push(`evaluate ${step}: ${validationLoss?.toFixed(1)}`),
       onCheckpoint: ({ step, validationLoss, isBest }) =>
         log.push(`checkpoint ${step}: ${validationLoss?.toFixed(1) ?? 'none'}${isBest ? ' best' : ''}`),
     },
@@ -104,7 +104,7 @@ describe('fit', () => {
   it('does nothing where the training has ended already', async () => {
     const trainer = new FakeTrainer()
     trainer.steps = 10
-    const earlier = { seconds: 60, recentLosses: [1, 2] }
+    const earlier = { seconds: 60, recentLosses: [1, 2], evaluationsSinceBest: 0 }
     const { log, result } = await record(trainer, {}, { earlier, bestLoss: 4 })
     expect(log).toEqual([])
     expect(result).toMatchObject({ steps: 10, trainLoss: 1.5, validationLoss: 4, interrupted: false })
@@ -199,7 +199,7 @@ describe('fit by the clock', () => {
     const clock = fakeClock()
     const trainer = new FakeTrainer()
     trainer.steps = 20
-    const earlier = { seconds: 50, recentLosses: [] }
+    const earlier = { seconds: 50, recentLosses: [], evaluationsSinceBest: 0 }
     const { result } = await record(
       trainer,
       { duration: { minutes: 1 } },

@@ -12,6 +12,8 @@ export interface FitOptions {
   readonly warmup: number
   readonly evaluateEvery: number
   readonly checkpointEvery: number
+  /** Evaluations in a row without a lower validation loss after which the training ends; never where left out. */
+  readonly patience?: number
 }
 
 /** How far a training is. */
@@ -37,6 +39,8 @@ export interface FitState {
   readonly seconds: number
   /** Losses of the last steps, at most 100. */
   readonly recentLosses: readonly number[]
+  /** Evaluations since the lowest validation loss. */
+  readonly evaluationsSinceBest: number
 }
 
 /** A moment at which the present state is worth saving. */
@@ -50,7 +54,7 @@ export interface Checkpoint extends FitState {
 /** What {@link fit} reports to and asks. */
 export interface FitEvents {
   readonly onStep?: (progress: FitProgress) => void
-  readonly onEvaluate?: (progress: FitProgress) => void
+  readonly onEvaluate?: (progress: FitProgress) => void | Promise<void>
   /** Saves the present state. */
   readonly onCheckpoint?: (checkpoint: Checkpoint) => void
   /** Ends the training after the step that is running, with a checkpoint. */
@@ -103,6 +107,7 @@ class FitLoop {
   readonly #firstStep: number
   readonly #recent: number[]
   #bestLoss: number
+  #evaluationsSinceBest: number
   #validationLoss: number | undefined
   #stepSeconds = 0
   #tokens = 0
@@ -115,6 +120,7 @@ class FitLoop {
     this.#firstStep = trainer.steps
     this.#recent = [...(events.earlier?.recentLosses ?? [])]
     this.#bestLoss = events.bestLoss ?? Number.POSITIVE_INFINITY
+    this.#evaluationsSinceBest = events.earlier?.evaluationsSinceBest ?? 0
   }
 
   async run(): Promise<FitResult> {
@@ -176,7 +182,8 @@ class FitLoop {
     }
     this.#validationLoss = validationLoss
     const isBest = validationLoss < this.#bestLoss
-    this.#events.onEvaluate?.({ ...progress, validationLoss, seconds: this.#seconds() })
+    this.#evaluationsSinceBest = isBest ? 0 : this.#evaluationsSinceBest + 1
+    await this.#events.onEvaluate?.({ ...progress, validationLoss, seconds: this.#seconds() })
     if (!isBest) return
     this.#bestLoss = validationLoss
     this.#checkpoint(true)
@@ -186,12 +193,14 @@ class FitLoop {
     const step = this.#trainer.steps
     if (this.#checkpointed === step) return
     this.#checkpointed = step
-    const state = { seconds: this.#seconds(), recentLosses: this.#recent }
+    const evaluationsSinceBest = this.#evaluationsSinceBest
+    const state = { seconds: this.#seconds(), recentLosses: this.#recent, evaluationsSinceBest }
     this.#events.onCheckpoint?.({ step, validationLoss: this.#validationLoss, isBest, ...state })
   }
 
   #isDone(): boolean {
-    const { duration } = this.#options
+    const { duration, patience = Number.POSITIVE_INFINITY } = this.#options
+    if (this.#evaluationsSinceBest >= patience) return true
     if ('steps' in duration) return this.#trainer.steps >= duration.steps
     return this.#seconds() >= duration.minutes * 60
   }

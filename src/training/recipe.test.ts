@@ -43,6 +43,8 @@ const shakespeare: Recipe = {
     clip: 1,
     evaluateEvery: 250,
     checkpointEvery: 250,
+    keep: 1,
+    logEvery: 10,
     seed: 1337,
   },
 }
@@ -63,6 +65,24 @@ describe('parseRecipe', () => {
   it('takes an empty section or value for its default', () => {
     expect(parse('model:\ntrain:\n  clip:\n').train.clip).toBe(1)
     expect(parse('data: {validation: v.txt}', 'data.validation=null').data).toEqual({ train: 't.txt' })
+  })
+
+  it('takes data files as lists and patterns, and says how they are read', () => {
+    const data = {
+      train: ['a.txt', 'b/*.csv'],
+      validation: 'c.csv',
+      format: 'csv',
+      columns: { text: 2 },
+      packing: false,
+    }
+    expect(parse('', `data=${JSON.stringify(data)}`).data).toEqual(data)
+    const columns = 'data.columns={text: body}'
+    expect(parse('', columns, 'data.header=true', 'data.validationTokens=1e5').data).toEqual({
+      train: 't.txt',
+      columns: { text: 'body' },
+      header: true,
+      validationTokens: 100_000,
+    })
   })
 
   it('reads 1e-3 and 1e3 as numbers', () => {
@@ -117,7 +137,7 @@ describe('parseRecipe', () => {
     ],
     [
       'batchSize: 3',
-      'batchSize: unknown key, did you mean train.batchSize? (valid: model, tokenizer, data, objective, train)',
+      'batchSize: unknown key, did you mean train.batchSize? (valid: model, tokenizer, data, objective, train, sample)',
     ],
     ['modle: {}', 'modle: unknown key, did you mean model? (valid:'],
     ['qqqqqqqqqqqq: 1', 'qqqqqqqqqqqq: unknown key (valid:'],
@@ -147,6 +167,10 @@ describe('parseRecipe', () => {
       'data: {validation: 3}',
       'data.validation: expected a file, a pattern such as corpus/*.jsonl, or a list of them, got 3',
     ],
+    ['data: {validation: []}', 'data.validation: expected a file, a pattern such as corpus/*.jsonl, or a list of them'],
+    ['data: {format: cvs}', 'data.format: expected one of text, lines, jsonl, json, csv, tsv, parquet, got "cvs"'],
+    ['data: {columns: {txt: a}}', 'data.columns.txt: unknown key, did you mean data.columns.text? (valid: text'],
+    ['data: {columns: {text: -1}}', 'data.columns.text: expected the name of a column, or its position from 0, got -1'],
     ['[1, 2]', 'expected a recipe (keys and values), got [1,2]'],
     [
       'train: {seed: -1, clip: x}',

@@ -82,14 +82,17 @@ const files = () => {
 }
 
 /** A column of records by its name; in a table without a header by its position, from 0. */
-const column = () => z.union([z.string().min(1), z.int().min(0)], 'the name or position of a column')
+const column = () => {
+  const expected = 'the name of a column, or its position from 0'
+  return z.union([text(expected), z.int(expected).min(0, expected)], expected)
+}
 
 const data = section({
   train: files(),
   validation: files().optional(),
   format: oneOf(dataFormats).optional(),
   // One key for every part that a column can play in an objective.
-  columns: section({ text: column().optional() }).optional(),
+  columns: section({ text: column().optional(), pair: column().optional(), label: column().optional() }).optional(),
   header: flag().optional(),
   quotes: flag().optional(),
   packing: flag().optional(),
@@ -116,6 +119,9 @@ const train = section({
   clip: notNegative().default(1),
   evaluateEvery: integer(1).default(250),
   checkpointEvery: integer(1).default(250),
+  keep: integer(1).default(1),
+  patience: integer(1).optional(),
+  logEvery: integer(1).default(10),
   seed: integer(0).default(1337),
 })
   .check(({ value: { learningRate, minimumLearningRate }, issues }) => {
@@ -128,11 +134,20 @@ const train = section({
     minimumLearningRate: options.minimumLearningRate ?? options.learningRate / 10,
   }))
 
+/** What a model can learn. */
+const objectives = ['causal-lm', 'classification', 'instruction'] as const
+
+const sample = section({
+  prompts: z.array(text('texts to continue'), 'a list of texts').min(1, 'a list of texts'),
+  maxNewTokens: integer(1).default(100),
+  temperature: notNegative().default(0.8),
+})
+
 /** The keys of `train` that say how long to train; the one that was set last counts. */
 const durations = ['steps', 'epochs', 'minutes'] as const
 
 /** The key names of every section, to point from a key in the wrong place to the right one. */
-const keysOfSections = { model: gptPreset, tokenizer: trainedTokenizer, data, train: train.in }
+const keysOfSections = { model: gptPreset, tokenizer: trainedTokenizer, data, train: train.in, sample }
 
 /**
  * A GPT described by its sizes: layers, attention heads, width C, contextLength T in tokens, dropout probability, bias
@@ -165,9 +180,14 @@ export type DataOptions = z.infer<typeof data>
 /**
  * How to train. Exactly one of `steps` (of the optimizer), `epochs` and `minutes` is there. One step takes
  * batchSize · accumulate windows. `warmup` and `minimumLearningRate` are those of the schedule; `clip` is the largest
- * norm of the gradient, 0 for none; `evaluateEvery` and `checkpointEvery` count steps.
+ * norm of the gradient, 0 for none; `evaluateEvery`, `checkpointEvery` and `logEvery` count steps. The newest `keep`
+ * checkpoints are kept, and the best and the last one always; `patience` is how many evaluations in a row may pass without a
+ * lower validation loss before the training ends.
  */
 export type TrainOptions = z.infer<typeof train>
+
+/** What the model writes at each evaluation: continuations of prompts, sampled at a temperature. */
+export type SampleOptions = z.infer<typeof sample>
 
 /** A whole training, checked and with every default filled in. */
 export interface Recipe {
@@ -175,9 +195,14 @@ export interface Recipe {
   /** Undefined where `model.from` brings it. */
   tokenizer?: TokenizerOptions | undefined
   data: DataOptions
-  /** What the model learns: `causal-lm` predicts the next token. */
-  objective: 'causal-lm'
+  /**
+   * What the model learns: `causal-lm` predicts the next token, `classification` the label of a text, `instruction` the
+   * answers of conversations.
+   */
+  objective: (typeof objectives)[number]
   train: TrainOptions
+  /** Texts to write at each evaluation, to see what the model has learnt. */
+  sample?: SampleOptions | undefined
 }
 
 /**
@@ -230,8 +255,9 @@ function recipeSchema(document: Record<string, unknown>) {
     model: modelSchema(document.model),
     tokenizer: comesFromCheckpoint(document) ? noTokenizer : tokenizerSchema(document.tokenizer),
     data,
-    objective: oneOf(['causal-lm']).default('causal-lm'),
+    objective: oneOf(objectives).default('causal-lm'),
     train,
+    sample: sample.optional(),
   })
 }
 

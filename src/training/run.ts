@@ -1,17 +1,17 @@
-import { readdirSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { UsageError } from '../errors.js'
+import { ConfigError, UsageError } from '../errors.js'
 import { saveModel } from '../hub/checkpoint.js'
-import { makeFolder, writeFileAtomically } from '../hub/files.js'
+import { makeFolder, readTextFile, writeFileAtomically } from '../hub/files.js'
 import { type RunState, readRun, writeRun } from '../hub/run-directory.js'
-import type { GPT } from '../models/index.js'
+import { lockRun } from '../hub/run-lock.js'
 import type { Device } from '../runtime/index.js'
 import { saveTokenizer } from '../tokenizers/save.js'
-import type { Tokenizer } from '../tokenizers/tokenizer.js'
-import { build, type Ingredients } from './build.js'
+import { type BuildOptions, build, type Ingredients } from './build.js'
 import { type Checkpoint, type FitOptions, type FitProgress, type FitResult, fit } from './fit.js'
-import { CausalLanguageModelling } from './objectives/causal-lm.js'
-import { type Recipe, recipeToYaml } from './recipe.js'
+import { MetricsLog } from './metrics-log.js'
+import { parseRecipe, type Recipe, recipeToYaml } from './recipe.js'
+import { type Sample, Sampler } from './sampler.js'
 import { Trainer } from './trainer.js'
 import { restoreTrainingState, saveTrainingState } from './training-state.js'
 
@@ -25,15 +25,11 @@ export interface TrainingRunOptions {
   readonly device?: Device
   /** Ends the training cleanly, with a checkpoint. */
   readonly signal?: AbortSignal
-  readonly onStart?: (run: {
-    model: GPT
-    tokenizer: Tokenizer
-    parameters: number
-    trainTokens: number
-    step: number
-  }) => void
+  readonly onTokenize?: BuildOptions['onTokenize']
+  readonly onStart?: (run: Ingredients & { readonly parameters: number; readonly step: number }) => void
   readonly onStep?: (progress: FitProgress) => void
   readonly onEvaluate?: (progress: FitProgress) => void
+  readonly onSample?: (sample: Sample) => void
 }
 
 /** How a run ended. */
@@ -52,14 +48,15 @@ export interface TrainingRunResult {
 }
 
 /**
- * Trains what a recipe says. The directory gets `recipe.yaml`, `run.json` (status, best and last checkpoint) and
- * checkpoints `checkpoint-STEP`, each a Hugging Face directory with the training state beside.
+ * Trains what a recipe says. The directory gets `recipe.yaml`, `run.json` (status, best and last checkpoint), the log
+ * `metrics.jsonl` with TensorBoard's event file, and checkpoints `checkpoint-STEP`, each a Hugging Face directory with the
+ * training state beside. A run that was killed at any moment and is resumed ends as if it had not been.
  *
- * @throws UsageError where the directory holds a run already and `resume` is not set; errors of the data, the recipe,
- * the checkpoint; TrainingError where the loss stops being a number
+ * @throws UsageError where the directory holds a run already and `resume` is not set, or another process trains there;
+ * errors of the data, the recipe, the checkpoint; TrainingError where the loss stops being a number
  */
 export async function runRecipe(options: TrainingRunOptions): Promise<TrainingRunResult> {
-  const { recipe, directory } = options
+  const { recipe, directory, onTokenize } = options
   const earlier = readRun(directory)
   if (earlier !== undefined && !options.resume) {
     throw new UsageError(
@@ -70,46 +67,49 @@ export async function runRecipe(options: TrainingRunOptions): Promise<TrainingRu
     return { ...earlier.result, checkpoint: checkpointPath(directory, earlier) }
   }
   const checkpoint = earlier?.last === undefined ? undefined : join(directory, earlier.last)
-  const ingredients = await build(recipe, checkpoint)
-  const run = new Run(options, ingredients, earlier)
-  return run.train(checkpoint)
+  if (checkpoint !== undefined) checkSameRun(directory, recipe)
+  const ingredients = await build({ recipe, checkpoint, onTokenize })
+  makeFolder(directory)
+  const unlock = lockRun(directory)
+  try {
+    return await new Run(options, ingredients, earlier).train(checkpoint)
+  } finally {
+    unlock()
+  }
 }
 
 class Run {
   readonly #options: TrainingRunOptions
   readonly #ingredients: Ingredients
-  readonly #objective: CausalLanguageModelling
   readonly #trainer: Trainer
   readonly #parameters: number
+  readonly #sampler: Sampler | undefined
   #state: RunState
+  #log: MetricsLog | undefined
 
   constructor(options: TrainingRunOptions, ingredients: Ingredients, earlier: RunState | undefined) {
-    const { train } = options.recipe
-    const { model } = ingredients
+    const { train, sample } = options.recipe
+    const { model, tokenizer, objective } = ingredients
     const parameters = model.parameters()
     this.#options = options
     this.#ingredients = ingredients
-    this.#objective = new CausalLanguageModelling({
-      ...ingredients,
-      contextLength: model.config.contextLength,
-      batchSize: train.batchSize,
-      seed: train.seed,
-    })
-    this.#trainer = new Trainer(parameters, this.#objective, { ...train, device: options.device })
+    this.#trainer = new Trainer(parameters, objective, { ...train, device: options.device })
     this.#parameters = Object.values(parameters).reduce((sum, { size }) => sum + size, 0)
+    this.#sampler = sample === undefined ? undefined : new Sampler(model, tokenizer, { ...sample, seed: train.seed })
     this.#state = { ...earlier, status: 'running' }
   }
 
   async train(checkpoint: string | undefined): Promise<TrainingRunResult> {
-    const { directory, recipe, signal, onStep, onEvaluate, onStart } = this.#options
+    const { directory, signal, onStart } = this.#options
     const earlier = checkpoint === undefined ? undefined : restoreTrainingState(checkpoint, this.#trainer)
-    this.#prepare(directory, recipe)
-    const { model, tokenizer, train } = this.#ingredients
-    onStart?.({ model, tokenizer, parameters: this.#parameters, trainTokens: train.length, step: this.#trainer.steps })
+    this.#prepare()
+    const step = this.#trainer.steps
+    this.#log = new MetricsLog(directory, step)
+    onStart?.({ ...this.#ingredients, parameters: this.#parameters, step })
     try {
       const result = await fit(this.#trainer, this.#fitOptions(), {
-        onStep,
-        onEvaluate,
+        onStep: (progress) => this.#onStep(progress),
+        onEvaluate: (progress) => this.#onEvaluate(progress),
         onCheckpoint: (state) => this.#checkpoint(state),
         signal,
         bestLoss: this.#state.bestLoss,
@@ -121,41 +121,71 @@ class Run {
       throw error
     } finally {
       this.#trainer.dispose()
+      await this.#sampler?.dispose()
     }
   }
 
-  #prepare(directory: string, recipe: Recipe): void {
-    makeFolder(directory)
+  #prepare(): void {
+    const { directory, recipe } = this.#options
     for (const name of readdirSync(directory)) {
       if (name.startsWith(temporaryPrefix)) rmSync(join(directory, name), { recursive: true })
     }
-    writeFileAtomically(join(directory, 'recipe.yaml'), recipeToYaml(recipe))
+    writeFileAtomically(join(directory, recipeFile), recipeToYaml(recipe))
     this.#write(this.#state)
   }
 
   #fitOptions(): FitOptions {
     const { steps, epochs, minutes, ...train } = this.#options.recipe.train
     if (minutes !== undefined) return { ...train, duration: { minutes } }
-    const perEpoch = this.#objective.batchesPerEpoch / train.accumulate
+    const perEpoch = this.#ingredients.objective.batchesPerEpoch / train.accumulate
     return { ...train, duration: { steps: steps ?? Math.max(1, Math.round((epochs ?? 1) * perEpoch)) } }
+  }
+
+  #onStep(progress: FitProgress): void {
+    const { step, loss, learningRate, gradientNorm, tokensPerSecond } = progress
+    if (step === 1 || step % this.#options.recipe.train.logEvery === 0) {
+      const memory = process.memoryUsage.rss()
+      this.#log?.add({ step, loss, learningRate, gradientNorm, tokensPerSecond, memory })
+    }
+    this.#options.onStep?.(progress)
+  }
+
+  async #onEvaluate(progress: FitProgress): Promise<void> {
+    this.#options.onEvaluate?.(progress)
+    const samples = await this.#sampler?.write()
+    for (const sample of samples ?? []) this.#options.onSample?.(sample)
+    this.#log?.add({ step: progress.step, validationLoss: progress.validationLoss, samples })
   }
 
   /** Saves the present state aside and renames it into place, then points to it, then removes what nothing points to. */
   #checkpoint({ step, validationLoss, isBest, ...state }: Checkpoint): void {
     const { directory } = this.#options
+    const { model, tokenizer, chatTemplate } = this.#ingredients
     const name = `checkpoint-${step}`
     const aside = join(directory, `${temporaryPrefix}${name}`)
     makeFolder(aside)
-    saveTokenizer(aside, this.#ingredients.tokenizer, this.#ingredients.model.config.contextLength)
+    saveTokenizer(aside, tokenizer, { contextLength: model.config.contextLength, chatTemplate })
     saveTrainingState(aside, this.#trainer, state)
-    saveModel(aside, this.#ingredients.model)
+    saveModel(aside, model, { eosTokenId: tokenizer.eosTokenId })
     rmSync(join(directory, name), { recursive: true, force: true })
     renameSync(aside, join(directory, name))
     const best = isBest ? { best: name, bestLoss: validationLoss } : {}
     this.#write({ ...this.#state, last: name, ...best })
-    for (const other of readdirSync(directory)) {
-      const isOld = /^checkpoint-\d+$/.test(other) && other !== this.#state.best && other !== this.#state.last
-      if (isOld) rmSync(join(directory, other), { recursive: true })
+    this.#removeOld()
+  }
+
+  /** Keeps the best checkpoint and the newest ones. */
+  #removeOld(): void {
+    const { directory, recipe } = this.#options
+    const steps = readdirSync(directory)
+      .map((name) => /^checkpoint-(\d+)$/.exec(name)?.[1])
+      .filter((step) => step !== undefined)
+      .map(Number)
+      .sort((a, b) => b - a)
+    for (const step of steps.slice(recipe.train.keep)) {
+      const name = `checkpoint-${step}`
+      const isNeeded = name === this.#state.best || name === this.#state.last
+      if (!isNeeded) rmSync(join(directory, name), { recursive: true })
     }
   }
 
@@ -177,6 +207,20 @@ class Run {
 }
 
 const temporaryPrefix = '.tmp-'
+const recipeFile = 'recipe.yaml'
+
+/** @throws ConfigError where a run that is resumed was started with another model, tokenizer or objective */
+function checkSameRun(directory: string, recipe: Recipe): void {
+  const path = join(directory, recipeFile)
+  if (!existsSync(path)) return
+  const started = parseRecipe(readTextFile(path), path)
+  for (const part of ['model', 'tokenizer', 'objective'] as const) {
+    if (JSON.stringify(started[part]) === JSON.stringify(recipe[part])) continue
+    throw new ConfigError(
+      `${directory}: this run was started with another ${part} than the recipe's; resume it with ${path}, or choose another --out`,
+    )
+  }
+}
 
 /** The checkpoint to use: the best, else the last. */
 function checkpointPath(directory: string, { best, last }: RunState): string {

@@ -14,7 +14,7 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
-const fitState = { seconds: 12.345678901234567, recentLosses: [2.5, 1 / 3] }
+const fitState = { seconds: 12.345678901234567, recentLosses: [2.5, 1 / 3], evaluationsSinceBest: 2 }
 
 function makeTrainer(changes: Partial<GPTConfig> = {}) {
   const model = tinyModel({ dropout: 0.2, ...changes })

@@ -14,16 +14,17 @@ const schema = z.object({
   step: z.int().nonnegative(),
   seconds: z.number().nonnegative(),
   recentLosses: z.array(z.number()),
+  evaluationsSinceBest: z.int().nonnegative().default(0),
 })
 
 /** Writes what a training needs beside the model to go on exactly: the optimizer's moments, the step and {@link FitState}. */
-export function saveTrainingState(directory: string, trainer: Trainer, { seconds, recentLosses }: FitState): void {
+export function saveTrainingState(directory: string, trainer: Trainer, state: FitState): void {
   const moments = [...trainer.memory].flatMap(({ name, firstMoment, secondMoment }) => [
     { name: `${name}.first_moment`, dtype: 'F32' as const, shape: [firstMoment.length], data: firstMoment },
     { name: `${name}.second_moment`, dtype: 'F32' as const, shape: [secondMoment.length], data: secondMoment },
   ])
   writeFileAtomically(join(directory, momentsFile), serializeSafetensors(moments))
-  writeFileAtomically(join(directory, stateFile), `${JSON.stringify({ step: trainer.steps, seconds, recentLosses })}\n`)
+  writeFileAtomically(join(directory, stateFile), `${JSON.stringify({ ...state, step: trainer.steps })}\n`)
 }
 
 /**

@@ -33,7 +33,16 @@ function endOf(out: string) {
   const { last, best, bestLoss } = readRun(out)
   const files = ['model.safetensors', 'training_state.safetensors', 'config.json', 'tokenizer.json']
   const contents = files.map((file) => readFileSync(join(out, last, file)).toString('base64'))
-  return { last, best, bestLoss, contents, entries: readdirSync(out).sort() }
+  return { last, best, bestLoss, contents, log: logOf(out), entries: readdirSync(out).sort() }
+}
+
+/** The log's lines without what depends on time and place. */
+function logOf(out: string) {
+  const lines = readFileSync(join(out, 'metrics.jsonl'), 'utf8').trimEnd().split('\n')
+  return lines.map((line) => {
+    const { time: _time, tokensPerSecond: _speed, memory: _memory, ...figures } = JSON.parse(line)
+    return figures
+  })
 }
 
 /** What a result says that does not depend on time or place. */

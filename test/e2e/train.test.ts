@@ -7,6 +7,8 @@ const at = temporaryFolder()
 const { text, recipeFile } = writeTinyTraining(at)
 
 const train = (...args: string[]) => heddleJson<TrainOutput>('train', recipeFile, ...args)
+/** What a run's directory holds beside its checkpoints. */
+const runFiles = ['events.out.tfevents.heddle', 'metrics.jsonl', 'recipe.yaml', 'run.json']
 const bytes = (...path: string[]) => readFileSync(join(...path))
 const weights = (checkpoint: string) => bytes(checkpoint, 'model.safetensors')
 
@@ -29,7 +31,7 @@ describe('heddle train', () => {
     expect(Math.abs(result.trainLoss - Math.log(vocabularySize))).toBeLessThan(0.2)
     const { seconds, tokensPerSecond } = result
     expect(tokensPerSecond).toBeGreaterThan((5 * 4 * 16) / seconds)
-    expect(readdirSync(out).sort()).toEqual(['checkpoint-5', 'recipe.yaml', 'run.json'])
+    expect(readdirSync(out).sort()).toEqual(['checkpoint-5', ...runFiles])
     expect(readdirSync(result.checkpoint).sort()).toEqual([
       'config.json',
       'generation_config.json',
@@ -111,7 +113,7 @@ describe('heddle train', () => {
     expect(run).toMatchObject({ status: 'finished', last: 'checkpoint-12', bestLoss: validationLoss })
     expect(run.best).not.toBe(run.last)
     expect(checkpoint).toBe(at('wild', run.best))
-    expect(readdirSync(at('wild')).sort()).toEqual([run.last, run.best, 'recipe.yaml', 'run.json'].sort())
+    expect(readdirSync(at('wild')).sort()).toEqual([run.last, run.best, ...runFiles].sort())
   })
 
   it('refuses a directory that holds a run, and touches nothing', async () => {
@@ -143,7 +145,7 @@ describe('heddle train', () => {
       /^heddle: training: .* NaN .*; lower train\.learningRate \(now [\d.e+]+\), lengthen train\.warmup/,
     )
     expect(JSON.parse(readFileSync(join(out, 'run.json'), 'utf8'))).toEqual({ status: 'failed' })
-    expect(readdirSync(out).sort()).toEqual(['recipe.yaml', 'run.json'])
+    expect(readdirSync(out).sort()).toEqual(runFiles)
   })
 })
 

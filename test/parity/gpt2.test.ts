@@ -74,7 +74,12 @@ describe.each(['tied', 'bare', 'buffers', 'untied'])("transformers' GPT-2, %s", 
       })
       expect(results.map((result) => result.ids)).toEqual(sequences.map((sequence) => sequence.newIds))
       const scores = results.map((result) => result.score ?? Number.NaN)
-      expect(largestDifference(scores, sequences.map((sequence) => sequence.score))).toBeLessThan(1e-4)
+      expect(
+        largestDifference(
+          scores,
+          sequences.map((sequence) => sequence.score),
+        ),
+      ).toBeLessThan(1e-4)
     }
     await decoder.dispose()
   })

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import type { Batch } from '../../src/training/objectives/objective.js'
-import { causalLoss } from '../../src/training/objectives/causal-lm.js'
-import { Trainer } from '../../src/training/trainer.js'
 import { GPT, type GPTConfig } from '../../src/models/index.js'
 import { float32 } from '../../src/runtime/index.js'
+import { causalLoss } from '../../src/training/objectives/causal-lm.js'
+import type { Batch } from '../../src/training/objectives/objective.js'
+import { Trainer } from '../../src/training/trainer.js'
 import { largestDifference, readFixture, readTensors } from './fixtures.js'
 
 interface Expected {
@@ -37,7 +37,11 @@ describe.each(['bias-tanh', 'plain-erf'])('100 training steps against PyTorch (%
     const weights = readTensors(`gpt/${variant}/model.safetensors`)
     const parameters = model.parameters()
     for (const [path, parameter] of Object.entries(parameters)) parameter.data = float32(weights.get(path))
-    const objective = { loss: (shape: readonly number[]) => causalLoss(model, shape), trainingBatch: fixtureBatch, evaluationBatches: () => [] }
+    const objective = {
+      loss: (shape: readonly number[]) => causalLoss(model, shape),
+      trainingBatch: fixtureBatch,
+      evaluationBatches: () => [],
+    }
     const options = { betas: [0.9, 0.99], weightDecay: 0.1, clip: 1, accumulate: 1, seed: 1337 } as const
     const trainer = new Trainer(parameters, objective, options)
     const found: number[] = []

@@ -1,0 +1,77 @@
+import { type Conversation, readConversations } from '../../data/conversations.js'
+import { permutation } from '../../runtime/random.js'
+import { ChatTemplate, defaultChatTemplate } from '../../tokenizers/chat-template.js'
+import type { Tokenizer } from '../../tokenizers/tokenizer.js'
+import type { BuildOptions, Ingredients } from '../build.js'
+import { type AnsweredSequence, InstructionTuning } from '../objectives/instruction.js'
+import type { Recipe } from '../recipe.js'
+import { languageModel } from './causal-lm.js'
+
+/** The share of the data that is kept for validation where it has no files of its own. */
+const validationShare = 0.1
+
+/** Sets up instruction tuning on prompts with completions, or on conversations. */
+export async function buildInstruction({ recipe, checkpoint }: BuildOptions): Promise<Ingredients> {
+  const { data, train: options } = recipe
+  const { model, tokenizer } = await languageModel(recipe, checkpoint, () => textsOf(data.train))
+  const all = await encodeFiles(data.train, recipe, tokenizer)
+  const given = data.validation === undefined ? undefined : await encodeFiles(data.validation, recipe, tokenizer)
+  const cut = Math.floor(all.length * (1 - validationShare))
+  const order = [...permutation(all.length, options.seed, 'data.split', 0)].map((index) => all[index])
+  const train = given === undefined ? order.slice(0, cut) : all
+  const { contextLength } = model.config
+  const objective = new InstructionTuning({
+    ...options,
+    model,
+    contextLength,
+    train,
+    validation: given ?? order.slice(cut),
+  })
+  const size = { count: train.length, unit: 'examples' } as const
+  return { model, tokenizer, objective, size, chatTemplate: defaultChatTemplate }
+}
+
+async function* textsOf(files: string | string[]) {
+  for await (const conversation of readConversations(files)) {
+    const parts =
+      'messages' in conversation
+        ? conversation.messages.map(({ content }) => content)
+        : [conversation.prompt, conversation.completion]
+    yield { text: parts.join('\n'), ends: true }
+  }
+}
+
+async function encodeFiles(
+  files: string | string[],
+  { data }: Recipe,
+  tokenizer: Tokenizer,
+): Promise<AnsweredSequence[]> {
+  const sequences: AnsweredSequence[] = []
+  for await (const conversation of readConversations(files, data)) {
+    sequences.push(await encodeConversation(conversation, tokenizer))
+  }
+  return sequences
+}
+
+/**
+ * A conversation as token ids, the answers marked. A completion ends with the end-of-sequence token where the tokenizer
+ * has one, so that the model learns to stop.
+ */
+export async function encodeConversation(conversation: Conversation, tokenizer: Tokenizer): Promise<AnsweredSequence> {
+  const eos = tokenizer.eosTokenId === undefined ? '' : (tokenizer.idToToken(tokenizer.eosTokenId) ?? '')
+  const pieces =
+    'messages' in conversation
+      ? new ChatTemplate(defaultChatTemplate, eos).pieces(conversation.messages)
+      : [
+          { text: conversation.prompt, isAnswer: false },
+          { text: conversation.completion + eos, isAnswer: true },
+        ]
+  const ids: number[] = []
+  const isAnswer: boolean[] = []
+  for (const piece of pieces) {
+    const encoding = await tokenizer.encode(piece.text, { addSpecialTokens: false })
+    ids.push(...encoding.ids)
+    isAnswer.push(...encoding.ids.map(() => piece.isAnswer))
+  }
+  return { ids, isAnswer }
+}
