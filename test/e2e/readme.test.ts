@@ -10,6 +10,8 @@ import { python } from './python.js'
 /** What is written and what is run instead, to be done in seconds. */
 const reductions: readonly [written: string, run: string][] = [
   ['data.train=FILE', 'data.train=FILE train.steps=4 train.evaluateEvery=2'],
+  ['data.train=LABELS.csv', 'data.train=LABELS.csv train.steps=2'],
+  ['data.train=ANSWERS.jsonl', 'data.train=ANSWERS.jsonl train.steps=2'],
   ['checkpoint-2000', 'checkpoint-4'],
   ['step <= 500', 'step <= 2'],
   ['FILE 300', 'FILE 2'],
@@ -40,6 +42,13 @@ function makeProject(): void {
   for (const folder of ['recipes', 'examples']) cpSync(join(root, folder), at(folder), { recursive: true })
   writeFileSync(at('package.json'), '{ "type": "module" }')
   writeFileSync(at('text.txt'), english)
+  const numbers = Array.from({ length: 20 }, (_, i) => i)
+  writeFileSync(
+    at('LABELS.csv'),
+    `text,label\n${numbers.map((i) => `number ${i},${i % 2 === 0 ? 'even' : 'odd'}\n`).join('')}`,
+  )
+  const answers = numbers.map((i) => ({ prompt: `${i} + 1 = `, completion: `${i + 1}` }))
+  writeFileSync(at('ANSWERS.jsonl'), answers.map((answer) => `${JSON.stringify(answer)}\n`).join(''))
   for (const { code, line } of ofLanguage('ts')) writeFileSync(at(`line-${line}.ts`), reduced(code))
   writeFileSync(at('operation.ts'), operationProgram())
 }
