@@ -86,4 +86,6 @@ What to try next:
   node ${program} eval --model ${directory} --task causal-lm --data ${texts.validation}
   node ${program} train ${recipeFile} --set train.minutes=10 --out ${directory}-longer
 
-Your own text: --set data.train=FILE data.validation=null`)
+With a text of your own, FILE:
+
+  node ${program} train ${recipeFile} --set data.train=FILE data.validation=null --out runs/mine`)

@@ -21,7 +21,11 @@ export function register(program: Command): void {
     .summary('train a model as a recipe says')
     .description('Train a model as a recipe (YAML) says. Ctrl-C stops cleanly and saves; --resume goes on from there.')
     .argument('<recipe>', 'the recipe file')
-    .addOption(new Option('--set <key=value...>', 'change a value of the recipe, e.g. train.steps=500').default([]))
+    .addOption(
+      new Option('--set <key=value>', 'change a value of the recipe, e.g. train.steps=500; may be given several times')
+        .default([])
+        .argParser((value: string, earlier: string[]) => [...earlier, value]),
+    )
     .requiredOption('--out <directory>', 'directory of the run: recipe, checkpoints, state')
     .option('--resume', 'go on with the run in --out where there is one')
     .addOption(deviceOption())

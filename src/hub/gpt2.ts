@@ -155,8 +155,13 @@ function labelsOf(json: unknown, where: string): string[] {
   return names.map(([, label]) => label)
 }
 
+/** @throws CheckpointError for a bias that is not zero in a model that has none: Python trained on */
 function isZeroBias({ config }: GPTLike, name: string, data: Float32Array): boolean {
-  return config.bias === false && name.endsWith('.bias') && data.every((value) => value === 0)
+  if (config.bias !== false || !name.endsWith('.bias')) return false
+  if (data.every((value) => value === 0)) return true
+  throw new CheckpointError(
+    `'${name}' is not zero, but config.json says that the model has no biases; set "bias" to true there`,
+  )
 }
 
 /** The biases that Python expects of every GPT-2, all zero. */

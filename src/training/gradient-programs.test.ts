@@ -58,17 +58,21 @@ describe.each([true, false])('GradientPrograms, tied head: %s', (tiedHead) => {
     programs.dispose()
   })
 
-  it('accumulates the mean over batches', async () => {
+  it('accumulates the mean over the predictions of batches of different sizes', async () => {
     const model = tinyModel({ tiedHead })
-    const batches = [tinyBatch(0, 4), tinyBatch(4, 4), tinyBatch(8, 4)]
+    const batches = [tinyBatch(0, 4), tinyBatch(4, 1), tinyBatch(5, 3)]
+    const shares = [4 / 8, 1 / 8, 3 / 8]
     const { programs, run } = makePrograms(model, 3)
     const found = await run(...batches)
     const parts: Awaited<ReturnType<typeof plainGradients>>[] = []
     for (const batch of batches) parts.push(await plainGradients(model, batch))
-    expect(found.loss).toBeCloseTo(parts.reduce((sum, { loss }) => sum + loss, 0) / 3, 6)
+    expect(found.loss).toBeCloseTo(
+      parts.reduce((sum, { loss }, i) => sum + shares[i] * loss, 0),
+      6,
+    )
     const mean = [...parts[0].gradients].map(([name, values]): [string, number[]] => {
-      const sums = values.map((_, i) => parts.reduce((sum, part) => sum + part.gradients.get(name)![i], 0))
-      return [name, sums.map((sum) => sum / 3)]
+      const weighted = (i: number) => parts.reduce((sum, part, j) => sum + shares[j] * part.gradients.get(name)![i], 0)
+      return [name, values.map((_, i) => weighted(i))]
     })
     expectEqual(found.gradients, new Map(mean))
     expectEqual((await run(...batches)).gradients, new Map(mean))

@@ -61,7 +61,7 @@ export class GradientPrograms {
   }
 
   /**
-   * Fills the memory's gradients with the mean over some batches.
+   * Fills the memory's gradients with those of the mean loss over some batches' predictions together.
    *
    * @param batches as many as are accumulated
    * @param random what dropout masks are drawn from; `step` counts batches
@@ -69,11 +69,13 @@ export class GradientPrograms {
    */
   async run(batches: readonly Batch[], random: RandomKey): Promise<number> {
     if (batches.length > 1) for (const { gradient, segment } of this.#memory) segment.kernels.fill(gradient, 0)
-    let sum = 0
+    const predictions = batches.reduce((sum, batch) => sum + batch.predictions, 0)
+    let mean = 0
     for (const [i, batch] of batches.entries()) {
-      sum += await this.#runBatch(batch, { ...random, step: random.step * batches.length + i })
+      const share = batch.predictions / predictions
+      mean += share * (await this.#runBatch(batch, share, { ...random, step: random.step * batches.length + i }))
     }
-    return sum / batches.length
+    return mean
   }
 
   /** Frees the programs. */
@@ -81,19 +83,21 @@ export class GradientPrograms {
     this.#programs.dispose()
   }
 
-  async #runBatch(batch: Batch, random: RandomKey): Promise<number> {
+  async #runBatch(batch: Batch, share: number, random: RandomKey): Promise<number> {
     const { program, into, copies, sparse, rowsOnly } = await this.#programFor(batch.shape)
     for (const gradient of rowsOnly) gradient.fill(0)
-    const results = await program.run({ ...batch.feeds, ...this.#earlierGradients() }, { random, into })
+    const results = await program.run({ ...batch.feeds, ...this.#accumulation(share) }, { random, into })
     for (const { from, to } of copies) to.set(from)
     for (const name of sparse) addRows(this.#memory.get(name).gradient, results[name])
     const loss = results.loss
     return 'parts' in loss ? Number.NaN : float32(loss)[0]
   }
 
-  #earlierGradients(): Record<string, Feed> {
+  /** What a program that accumulates reads beside its batch: the batch's share of the loss, and the gradients so far. */
+  #accumulation(share: number): Record<string, Feed> {
     if (this.#options.accumulate === 1) return {}
-    return Object.fromEntries([...this.#memory].map(({ name, gradient }) => [earlierName(name), gradient]))
+    const earlier = [...this.#memory].map(({ name, gradient }) => [earlierName(name), gradient])
+    return { [shareName]: Float32Array.of(share), ...Object.fromEntries(earlier) }
   }
 
   async #programFor(shape: Shape): Promise<GradientProgram> {
@@ -114,8 +118,9 @@ export class GradientPrograms {
   #graph(shape: Shape) {
     const { accumulate } = this.#options
     const { inputs, loss } = forTraining(() => this.#objective.loss(shape))
-    const found = gradients(accumulate === 1 ? loss : loss.mul(1 / accumulate), this.#parameters)
-    if (accumulate === 1) return { inputs, outputs: { loss, ...found } }
+    if (accumulate === 1) return { inputs, outputs: { loss, ...gradients(loss, this.#parameters) } }
+    const share = input(shareName, 'float32', [])
+    const found = gradients(loss.mul(share), this.#parameters)
     const earlier: Record<string, Input> = {}
     const sums: Record<string, Tensor | RowGradient> = {}
     for (const [name, gradient] of Object.entries(found)) {
@@ -123,7 +128,7 @@ export class GradientPrograms {
       earlier[earlierName(name)] = before
       sums[name] = gradient instanceof Tensor ? gradient.add(before) : gradient.plus(before)
     }
-    return { inputs: { ...inputs, ...earlier }, outputs: { loss, ...sums } }
+    return { inputs: { ...inputs, ...earlier, [shareName]: share }, outputs: { loss, ...sums } }
   }
 
   #receive(program: GradientProgram['program'], outputs: Record<string, Tensor | RowGradient>): GradientProgram {
@@ -147,6 +152,8 @@ export class GradientPrograms {
     return { program, into, copies, sparse, rowsOnly }
   }
 }
+
+const shareName = 'accumulation.share'
 
 function earlierName(parameter: string): string {
   return `earlier.${parameter}`

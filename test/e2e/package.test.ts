@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it, type TestContext } from 'vitest'
 import {
@@ -49,7 +49,9 @@ describe('npm pack', () => {
       (path) => !/^(package\.json|README.*\.md|LICENSE|bin\/.*\.js|recipes\/.*\.yaml|dist\/.*)$/.test(path),
     )
     expect(strange).toEqual([])
-    expect(paths.filter((path) => path.startsWith('dist/') && !/\.(d\.ts|js)$/.test(path))).toEqual([])
+    const isBuilt = (path: string) => existsSync(join(root, path.replace(/^dist\/(.*)(\.d\.ts|\.js)$/, 'src/$1.ts')))
+    const foreign = paths.filter((path) => path.startsWith('dist/') && !isBuilt(path))
+    expect(foreign, 'dist/ holds files without a source: remove it and build again').toEqual([])
     expect(paths.filter((path) => /\.(test|testing)\.|fixtures|e2e/.test(path))).toEqual([])
     expect(paths).toEqual(expect.arrayContaining(['bin/heddle.js', 'dist/index.js', 'dist/index.d.ts', 'package.json']))
   })

@@ -16,13 +16,16 @@ describe('npm start', () => {
     expect([...stdout.matchAll(/^— (greedy|sampling|beam search).*\nThe old captain/gm)]).toHaveLength(3)
 
     const commands = [...stdout.matchAll(/^ {2}node (.*)$/gm)].map(([, words]) => words)
-    expect(commands.map((words) => words.split(' ')[1])).toEqual(['generate', 'inspect', 'eval', 'train'])
+    expect(commands.map((words) => words.split(' ')[1])).toEqual(['generate', 'inspect', 'eval', 'train', 'train'])
     for (const words of commands) {
-      // The last one trains for ten minutes.
-      const line = words.replace('train.minutes=10', small.join(' '))
+      // As they stand, the last two train for minutes.
+      const line = words
+        .replace('train.minutes=10', small.join(' '))
+        .replace('data.train=FILE', `data.train=runs/data/moby-dick.txt ${small.join(' ')}`)
       const outcome = await start('bash', ['-c', `node ${line} --json`], { cwd: at() }).ended
       expect(outcome).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\{.*\}\n$/) })
     }
+    expect(existsSync(at('runs/mine/run.json'))).toBe(true)
     expect(existsSync(at('runs/moby-dick-longer/run.json'))).toBe(true)
   })
 

@@ -1,4 +1,4 @@
-import { loadCorpus, trainingDocuments } from '../../data/corpus.js'
+import { loadCorpus, trainingDocuments, validationShare } from '../../data/corpus.js'
 import type { DocumentPiece } from '../../data/documents.js'
 import { DataError } from '../../errors.js'
 import type { GPT } from '../../models/index.js'
@@ -38,7 +38,8 @@ export async function languageModel(
 ): Promise<ModelWithTokenizer<GPT>> {
   const from = checkpoint ?? ('from' in recipe.model ? recipe.model.from : undefined)
   if (from === undefined) {
-    const tokenizer = await makeTokenizer(recipe.tokenizer, documents)
+    const heldBack = recipe.data.validation === undefined ? validationShare : 0
+    const tokenizer = await makeTokenizer(recipe.tokenizer, documents, heldBack)
     return { model: makeGPT(recipe, tokenizer), tokenizer }
   }
   const { model, tokenizer } = await openCheckpoint(from)
