@@ -5,9 +5,6 @@
  * contiguous and little-endian. No kernel allocates, and none checks its arguments: `src/runtime/kernels.ts` does.
  */
 export { adamw } from './adamw'
-export { add } from './add'
-export { addRows32, addRows64, firstOutside32, firstOutside64 } from './addRows'
 export { dropoutMask } from './dropoutMask'
 export { fill } from './fill'
-export { scale } from './scale'
 export { sumOfSquares } from './sumOfSquares'

@@ -1,7 +1,7 @@
 import type { Shape } from './dimension.js'
 import { type DType, isFloat } from './dtype.js'
-import { currentScope, joinName } from './naming.js'
 import type { Application } from './operation.js'
+import { currentScope, joinName } from './scope.js'
 
 /** A dtype and a shape: all that is known of a tensor before anything runs. */
 export interface TensorType {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { RuntimeError, ShapeError, UsageError } from '../errors.js'
+import { RuntimeError, UsageError } from '../errors.js'
 import type { RandomPlace } from './kernels.js'
 import { Segment } from './memory.js'
 import { philox, placeKey, RandomStream } from './random.js'
@@ -33,23 +33,6 @@ describe.each(LENGTHS)('element-wise kernels, %i elements', (n) => {
     expect(guardOf(x)).toEqual(GUARD)
   })
 
-  it('scale', () => {
-    const x = normals(n, 'scale')
-    const expected = [...x].map((value) => f32(value * f32(0.3)))
-    kernels.scale(x, 0.3)
-    expect([...x]).toEqual(expected)
-    expect(guardOf(x)).toEqual(GUARD)
-  })
-
-  it('add', () => {
-    const into = normals(n, 'into')
-    const x = normals(n, 'x')
-    const expected = [...into].map((value, i) => f32(value + x[i]))
-    kernels.add(into, x)
-    expect([...into]).toEqual(expected)
-    expect(guardOf(into)).toEqual(GUARD)
-  })
-
   it('sumOfSquares', () => {
     const x = normals(n, 'squares')
     const expected = [...x].reduce((sum, value) => sum + value * value, 0)
@@ -72,54 +55,6 @@ describe('sumOfSquares', () => {
     expect(kernels.sumOfSquares(x)).toBeNaN()
     x[at] = Number.NEGATIVE_INFINITY
     expect(kernels.sumOfSquares(x)).toBe(Number.POSITIVE_INFINITY)
-  })
-})
-
-describe('addRows', () => {
-  it.each([1, 3, 4, 6])('adds repeated ids, in order, rows of %i', (width) => {
-    const list = [2, 0, 2, 4, 2]
-    const wide = segment.allocateInt64(list.length)
-    wide.set(list.map(BigInt))
-    const narrow = segment.allocateInt32(list.length)
-    narrow.set(list)
-    for (const ids of [wide, narrow]) {
-      const into = normals(5 * width, 'table')
-      const rows = normals(list.length * width, 'rows')
-      const expected = [...into]
-      list.forEach((id, k) => {
-        for (let j = 0; j < width; j++) expected[id * width + j] = f32(expected[id * width + j] + rows[k * width + j])
-      })
-      kernels.addRows(into, width, ids, rows)
-      expect([...into]).toEqual(expected)
-    }
-  })
-
-  it.each([-1, 3, 2 ** 31 - 1, -(2 ** 31)])('refuses the id %i and adds nothing', (bad) => {
-    const wide = segment.allocateInt64(2)
-    wide.set([0n, BigInt(bad)])
-    const narrow = segment.allocateInt32(2)
-    narrow.set([0, bad])
-    const rows = segment.allocateFloat32(4).fill(1)
-    for (const ids of [wide, narrow]) {
-      const into = segment.allocateFloat32(6)
-      expect(() => kernels.addRows(into, 2, ids, rows)).toThrow(RuntimeError)
-      expect(() => kernels.addRows(into, 2, ids, rows)).toThrow(`ids[1] is ${bad}, expected 0 to 2`)
-      expect([...into]).toEqual([0, 0, 0, 0, 0, 0])
-    }
-  })
-
-  it('does not take the low half of a 64-bit id for the id', () => {
-    const ids = segment.allocateInt64(1)
-    ids[0] = 2n ** 32n
-    expect(() => kernels.addRows(segment.allocateFloat32(2), 2, ids, segment.allocateFloat32(2))).toThrow(RuntimeError)
-  })
-
-  it('refuses shapes that do not fit', () => {
-    const ids = segment.allocateInt32(2)
-    const six = segment.allocateFloat32(6)
-    expect(() => kernels.addRows(six, 4, ids, six)).toThrow(ShapeError)
-    expect(() => kernels.addRows(six, 0, ids, six)).toThrow(ShapeError)
-    expect(() => kernels.addRows(six, 2, ids, six)).toThrow(/rows must have 4 elements, got 6/)
   })
 })
 
@@ -263,19 +198,12 @@ describe('dropoutMask', () => {
 describe('arrays outside the memory', () => {
   const own = segment.allocateFloat32(2)
   const foreign = new Float32Array(2)
-  const ids = segment.allocateInt32(1)
   const slot = { value: own, gradient: own, firstMoment: own, secondMoment: own }
   const step = { learningRate: 1, beta1: 0, beta2: 0, epsilon: 1, weightDecay: 0, step: 1, gradientScale: 1 }
 
   it.each([
     ['fill: x', () => kernels.fill(foreign, 1)],
-    ['scale: x', () => kernels.scale(foreign, 1)],
-    ['add: into', () => kernels.add(foreign, own)],
-    ['add: x', () => kernels.add(own, foreign)],
     ['sumOfSquares: x', () => kernels.sumOfSquares(foreign)],
-    ['addRows: into', () => kernels.addRows(foreign, 2, ids, own)],
-    ['addRows: ids', () => kernels.addRows(own, 2, new Int32Array(1), own)],
-    ['addRows: rows', () => kernels.addRows(own, 2, ids, foreign)],
     ['adamw: value', () => kernels.adamw({ ...slot, value: foreign }, step)],
     ['adamw: gradient', () => kernels.adamw({ ...slot, gradient: foreign }, step)],
     ['adamw: firstMoment', () => kernels.adamw({ ...slot, firstMoment: foreign }, step)],

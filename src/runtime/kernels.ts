@@ -41,13 +41,7 @@ export interface RandomPlace {
 /** What the WebAssembly module exports: pointers are byte addresses, counts are in elements. */
 interface KernelExports {
   fill(x: number, n: number, value: number): void
-  scale(x: number, n: number, factor: number): void
-  add(into: number, x: number, n: number): void
   sumOfSquares(x: number, n: number): number
-  addRows32(into: number, width: number, ids: number, count: number, rows: number): void
-  addRows64(into: number, width: number, ids: number, count: number, rows: number): void
-  firstOutside32(ids: number, count: number, vocabulary: number): number
-  firstOutside64(ids: number, count: number, vocabulary: number): number
   adamw(...pointersCountAndFactors: number[]): void
   dropoutMask(out: number, n: number, threshold: number, ...keyAndStep: number[]): void
 }
@@ -90,17 +84,6 @@ export class Kernels {
     this.#wasm.fill(this.#address(x, 'fill: x'), x.length, value)
   }
 
-  /** x[i] = x[i] · factor, with the factor rounded to float32. */
-  scale(x: Float32Array, factor: number): void {
-    this.#wasm.scale(this.#address(x, 'scale: x'), x.length, factor)
-  }
-
-  /** into[i] += x[i]; `into` and `x` may be the same array. */
-  add(into: Float32Array, x: Float32Array): void {
-    expectLength('add: x', x.length, into.length)
-    this.#wasm.add(this.#address(into, 'add: into'), this.#address(x, 'add: x'), into.length)
-  }
-
   /**
    * Σ x[i]², accumulated in float64.
    *
@@ -108,39 +91,6 @@ export class Kernels {
    */
   sumOfSquares(x: Float32Array): number {
     return this.#wasm.sumOfSquares(this.#address(x, 'sumOfSquares: x'), x.length)
-  }
-
-  /**
-   * Scatter-add, the gradient of an embedding: into[ids[k], :] += rows[k, :] for every k in order, repeated ids included.
-   *
-   * @param into float32 [V, width], flat
-   * @param width elements per row, at least 1
-   * @param ids [N], each in 0 … V − 1
-   * @param rows float32 [N, width], flat
-   * @throws RuntimeError where an id is out of range (then nothing was added); ShapeError where lengths disagree
-   */
-  addRows(into: Float32Array, width: number, ids: BigInt64Array | Int32Array, rows: Float32Array): void {
-    if (!Number.isInteger(width) || width < 1 || into.length % width !== 0) {
-      throw new ShapeError(
-        `Kernels.addRows: into must hold whole rows of width elements, got ${into.length} elements and width ${width}`,
-      )
-    }
-    expectLength('addRows: rows', rows.length, ids.length * width)
-    const intoAddress = this.#address(into, 'addRows: into')
-    const rowsAddress = this.#address(rows, 'addRows: rows')
-    const idsAddress = this.#address(ids, 'addRows: ids')
-    const wide = ids instanceof BigInt64Array
-    const firstOutside = wide ? this.#wasm.firstOutside64 : this.#wasm.firstOutside32
-    const vocabulary = into.length / width
-    // WebAssembly returns its 32-bit integers signed.
-    const outside = firstOutside(idsAddress, ids.length, vocabulary) >>> 0
-    if (outside < ids.length) {
-      throw new RuntimeError(
-        `Kernels.addRows: ids[${outside}] is ${ids[outside]}, expected 0 to ${vocabulary - 1}; check the vocabulary size`,
-      )
-    }
-    const addRows = wide ? this.#wasm.addRows64 : this.#wasm.addRows32
-    addRows(intoAddress, width, idsAddress, ids.length, rowsAddress)
   }
 
   /**
