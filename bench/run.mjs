@@ -16,6 +16,7 @@ const TARGET = join(ROOT, 'dist', 'bench')
 
 const BENCHMARKS = {
   training: 'training steps per second of a GPT, next to PyTorch',
+  tokenizers: 'training tokenizers and encoding with them, next to Hugging Face',
 }
 
 const USAGE = `usage: npm run bench -- NAME [options]    (NAME --help lists the options)

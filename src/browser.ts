@@ -19,7 +19,14 @@ export * from './models/index.js'
 export * from './nn/index.js'
 export * from './runtime/index.js'
 export { CharacterTokenizer, trainCharacterTokenizer } from './tokenizers/characters.js'
+export { createJavaScriptTokenizer, JavaScriptTokenizer } from './tokenizers/javascript.js'
 export type { DecodeOptions, EncodeOptions, Encoding, Tokenizer } from './tokenizers/tokenizer.js'
+export { trainableTypes } from './tokenizers/training/request.js'
+export {
+  type TokenizerProgress,
+  type TokenizerTrainingOptions,
+  trainTokenizer,
+} from './tokenizers/training/train.js'
 export { type FitEvents, type FitOptions, type FitProgress, type FitResult, fit } from './training/fit.js'
 export { CausalLanguageModelling, causalLoss } from './training/objectives/causal-lm.js'
 export type { Batch, Objective } from './training/objectives/objective.js'

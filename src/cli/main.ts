@@ -6,6 +6,7 @@ import { register as inspect } from './inspect.js'
 import { register as logits } from './logits.js'
 import { describeError, exitCodeOf, printMessage, surviveBrokenPipes } from './output.js'
 import { register as runs } from './runs.js'
+import { register as tokenizer } from './tokenizer.js'
 import { register as train } from './train.js'
 
 /** Commands that the help lists under one heading. */
@@ -17,7 +18,7 @@ export interface CommandGroup {
 
 /** Every command of the program: a new one is a file here with a `register` function, and its name in this list. */
 export const commandGroups: readonly CommandGroup[] = [
-  { heading: 'Train and evaluate:', commands: [train, evaluate, runs] },
+  { heading: 'Train and evaluate:', commands: [train, evaluate, runs, tokenizer] },
   { heading: 'Use a model:', commands: [generate] },
   { heading: 'Look inside:', commands: [inspect, logits] },
 ]

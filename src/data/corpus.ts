@@ -30,7 +30,7 @@ export interface Corpus {
 }
 
 /** The share of the data that is kept for validation where it has no files of its own, as in nanoGPT. */
-const validationShare = 0.1
+export const validationShare = 0.1
 
 const defaultValidationTokens = 2 ** 20
 

@@ -23,6 +23,11 @@ export class AddedTokenFinder {
     this.#pattern = escaped.length > 0 ? new RegExp(escaped.join('|'), 'gu') : undefined
   }
 
+  /** Whether there are tokens to find. */
+  get isUsed(): boolean {
+    return this.#pattern !== undefined
+  }
+
   /** The parts of a text in order, without empty ones. */
   split(text: AlignedText): Section[] {
     if (this.#pattern === undefined) return text.length > 0 ? [{ text }] : []

@@ -1,11 +1,6 @@
 import { NumberHeap } from './number-heap.js'
 import { PairTable } from './pair-table.js'
-
-/** The tokens of a word: their ids, and where each ends in the word, in UTF-16 units of the word. */
-export interface WordTokens {
-  readonly ids: readonly number[]
-  readonly ends: readonly number[]
-}
+import type { WordModel, WordTokens } from './word-model.js'
 
 /** Up to so many symbols the strongest pair is searched for in all of them; longer words have a heap. */
 const SHORT = 64
@@ -14,7 +9,7 @@ const SHORT = 64
  * Byte-pair encoding of single words (Sennrich et al. 2016): of all pairs of adjacent tokens the one that was learnt
  * first is merged, the leftmost of equal ones, until no pair is known.
  */
-export class BytePairModel {
+export class BytePairModel implements WordModel {
   readonly #ids: ReadonlyMap<string, number>
   readonly #pairs = new PairTable()
   /** The id that each pair merges into; pairs are numbered by their rank. */
@@ -46,7 +41,7 @@ export class BytePairModel {
   /** The tokens of a word; characters that are no tokens are left out. */
   encode(word: string): WordTokens {
     const whole = this.#wholeWords ? this.#ids.get(word) : undefined
-    if (whole !== undefined) return { ids: [whole], ends: [word.length] }
+    if (whole !== undefined) return { ids: [whole], starts: [0], ends: [word.length] }
     const symbols = new Int32Array(word.length)
     const ends = new Int32Array(word.length)
     let size = 0
@@ -59,7 +54,8 @@ export class BytePairModel {
       ends[size++] = end
     }
     size = this.merge(symbols, ends, size)
-    return { ids: Array.from(symbols.subarray(0, size)), ends: Array.from(ends.subarray(0, size)) }
+    const all = Array.from(ends.subarray(0, size))
+    return { ids: Array.from(symbols.subarray(0, size)), starts: [0, ...all.slice(0, -1)].slice(0, size), ends: all }
   }
 
   /**

@@ -7,8 +7,6 @@ declare module '@huggingface/tokenizers' {
   export type Model = (words: string[]) => string[]
 
   export const BPE: new (config: object) => Model
-  export const WordPiece: new (config: object) => Model
-  export const Unigram: new (config: object, eosToken?: string) => Model
 
   export class SplitPreTokenizer {
     constructor(config: object)

@@ -1,4 +1,7 @@
 export { CharacterTokenizer, trainCharacterTokenizer } from './characters.js'
+export { createJavaScriptTokenizer, JavaScriptTokenizer } from './javascript.js'
 export { createTokenizer, loadTokenizer } from './node.js'
-export { saveTokenizer } from './save.js'
+export { type SaveTokenizerOptions, saveTokenizer } from './save.js'
 export type { DecodeOptions, EncodeOptions, Encoding, Tokenizer } from './tokenizer.js'
+export { trainableTypes } from './training/request.js'
+export { type TokenizerProgress, type TokenizerTrainingOptions, trainTokenizer } from './training/train.js'

@@ -1,28 +1,39 @@
 import { AddedTokenFinder, type Section } from './added-tokens.js'
 import { AlignedText } from './aligned-text.js'
-import { BYTE_CHARACTERS } from './byte-level.js'
-import { ByteLevelEncoder, IdList } from './byte-level-encoder.js'
+import { ByteLevelModel } from './byte-level-model.js'
 import { BytePairModel } from './byte-pair-model.js'
-import { unknownText } from './characters.js'
+import { CharacterTokenizer, isCharacterTokenizer, unknownText } from './characters.js'
 import { createDecoder, type DecodeStep } from './decoders.js'
-import { createModel, type WordModel } from './models.js'
+import { createModel } from './models.js'
 import { createNormalizer, type Normalizer } from './normalizers.js'
 import { createPostProcessor, type PostProcessor, trimOffsets } from './post-processors.js'
 import { createPreTokenizer, type PreTokenizer } from './pre-tokenizers.js'
+import { type CutPlace, safeParts, safePlace } from './safe-cut.js'
 import type { DecodeOptions, EncodeOptions, Encoding, Tokenizer } from './tokenizer.js'
-import { addedTokens, endOfSequenceId, modelVocabulary, parseTokenizer, type TokenizerJson } from './tokenizer-json.js'
+import { addedTokens, endOfSequenceId, modelVocabulary, parseTokenizer } from './tokenizer-json.js'
+import { IdList, WordEncoder, type WordSplitter } from './word-encoder.js'
+import type { WordModel } from './word-model.js'
+import { createWordSplitter, isByteLevel } from './word-splitters.js'
+
+/** Longer texts are normalized and encoded in parts of about this many UTF-16 units. */
+const PART = 1 << 16
 
 /**
- * Whether a tokenizer is byte-level byte-pair encoding as GPT-2's, without normalization: then a text's words can be
- * looked up as they are.
+ * A tokenizer from the text of a `tokenizer.json`, in plain JavaScript: what a browser needs, with the same results as
+ * Node's native library.
+ *
+ * @param options.where what to call it in errors
+ * @param options.eosToken the token that ends a text; by default one of the usual names
+ * @throws TokenizerError where the text is damaged, and for parts that do not exist in JavaScript
  */
-export function isByteLevel({ model, normalizer, pre_tokenizer: split }: TokenizerJson): boolean {
-  const isPlain = model.type === 'BPE' && !model.unk_token && !model.byte_fallback && !model.dropout
-  const hasAffixes = Boolean(model.continuing_subword_prefix || model.end_of_word_suffix || model.ignore_merges)
-  const splits = split?.type === 'ByteLevel' && split.add_prefix_space === false && split.use_regex !== false
-  const vocabulary = model.vocab
-  if (!isPlain || hasAffixes || normalizer || !splits || typeof vocabulary !== 'object' || !vocabulary) return false
-  return BYTE_CHARACTERS.every((character) => Object.hasOwn(vocabulary, character))
+export function createJavaScriptTokenizer(
+  text: string,
+  options: { where?: string; eosToken?: string } = {},
+): Tokenizer {
+  const json = parseTokenizer(text, options.where ?? 'tokenizer.json')
+  return isCharacterTokenizer(json)
+    ? new CharacterTokenizer(text, options.eosToken)
+    : new JavaScriptTokenizer(text, options)
 }
 
 /**
@@ -48,8 +59,10 @@ export class JavaScriptTokenizer implements Tokenizer {
   readonly #postProcessor: PostProcessor
   readonly #decoder: DecodeStep | undefined
   readonly #model: WordModel
-  /** Set where the tokenizer is {@link isByteLevel}: many times faster than the general way. */
-  readonly #byteLevel: ByteLevelEncoder | undefined
+  /** Set where words are slices of the text: several times faster than the general way. */
+  readonly #fast: { readonly splitter: WordSplitter; readonly encoder: WordEncoder } | undefined
+  /** Where long texts can be cut, undefined where they cannot. */
+  readonly #place: CutPlace | undefined
 
   /**
    * @param text a `tokenizer.json`
@@ -62,7 +75,7 @@ export class JavaScriptTokenizer implements Tokenizer {
     const added = addedTokens(json)
     this.#text = text
     this.#ids = new Map(modelVocabulary(json))
-    for (const { content, id } of added) this.#ids.set(content, id)
+    for (const { content, id } of added) if (!this.#ids.has(content)) this.#ids.set(content, id)
     this.#tokens = new Array(this.#ids.size)
     for (const [token, id] of this.#ids) this.#tokens[id] = token
     this.#special = new Set(added.flatMap(({ special, id }) => (special ? [id] : [])))
@@ -73,9 +86,11 @@ export class JavaScriptTokenizer implements Tokenizer {
     this.#postProcessor = json.post_processor ? createPostProcessor(json.post_processor) : noAffixes
     this.#decoder = json.decoder ? createDecoder(json.decoder) : undefined
     this.#model = createModel(json)
-    if (isByteLevel(json) && this.#model instanceof BytePairModel) {
-      this.#byteLevel = new ByteLevelEncoder(this.#model, this.#ids)
-    }
+    const splitter = createWordSplitter(json)
+    const isBytes = isByteLevel(json) && this.#model instanceof BytePairModel
+    const model = isBytes ? new ByteLevelModel(this.#model, this.#ids) : this.#model
+    this.#fast = splitter && { splitter, encoder: new WordEncoder(splitter, model) }
+    this.#place = safePlace(json)
     const isNormalized = (token: (typeof added)[number]) => token.normalized ?? !token.special
     this.#verbatim = new AddedTokenFinder(added.filter((token) => !isNormalized(token)))
     this.#normalized = new AddedTokenFinder(
@@ -91,7 +106,7 @@ export class JavaScriptTokenizer implements Tokenizer {
     const encoding = this.#encodeText(text)
     this.#checkUnknown(encoding, text, options)
     const { before, after, trim } = this.#postProcessor
-    if (trim) trimOffsets(encoding, trim)
+    if (trim) trimOffsets(text, encoding, trim)
     if (!addSpecialTokens || before.length + after.length === 0) return encoding
     const ids = [...before, ...encoding.ids, ...after]
     const none = (some: readonly number[]): [number, number][] => some.map(() => [0, 0])
@@ -107,16 +122,24 @@ export class JavaScriptTokenizer implements Tokenizer {
   }
 
   async encodeToArray(text: string, options: EncodeOptions = {}): Promise<Uint32Array> {
-    if (this.#byteLevel === undefined) return Uint32Array.from((await this.encode(text, options)).ids)
+    if (this.#fast === undefined || (this.#normalized.isUsed && this.#normalizer)) {
+      return Uint32Array.from((await this.encode(text, options)).ids)
+    }
     const { before, after } = options.addSpecialTokens === false ? noAffixes : this.#postProcessor
     const ids = new IdList(text.length / 3)
-    ids.append(before, 0, before.length)
-    for (const { text: part, token } of this.#sections(text)) {
-      if (token) ids.append([token.id], 0, 1)
-      else this.#byteLevel.appendIds(part.text, ids)
+    ids.append(before)
+    const source = AlignedText.of(wellFormed(text))
+    for (const { text: section, token } of this.#normalizer ? this.#verbatim.split(source) : this.#sections(source)) {
+      if (token) ids.append([token.id])
+      else this.#appendIds(section.text, ids)
     }
-    ids.append(after, 0, after.length)
-    return ids.toArray()
+    ids.append(after)
+    const result = ids.toArray()
+    // Where unknown text lies is only found out with offsets.
+    if (options.onUnknown === 'error' && this.#unknownId !== undefined && result.includes(this.#unknownId)) {
+      this.#checkUnknown(this.#encodeText(text), text, options)
+    }
+    return result
   }
 
   decode(ids: readonly number[] | Uint32Array, options: DecodeOptions = {}): string {
@@ -143,47 +166,54 @@ export class JavaScriptTokenizer implements Tokenizer {
 
   readonly #tokenOf = (id: number) => this.#tokens[id] ?? ''
 
+  #appendIds(text: string, ids: IdList): void {
+    if (this.#fast === undefined) return
+    const { splitter, encoder } = this.#fast
+    for (const part of this.#place ? safeParts(text, PART, this.#place) : [text]) {
+      encoder.appendIds(splitter.prepare(this.#normalizer?.apply(part) ?? part), ids)
+    }
+  }
+
   /** The tokens of the text alone. */
   #encodeText(text: string): Encoding {
     const encoding: Encoding = { ids: [], tokens: [], offsets: [] }
-    for (const { text: part, token } of this.#sections(text)) {
-      if (token) append(encoding, part, { id: token.id, token: part.text })
-      else if (this.#byteLevel) this.#encodeBytes(part, encoding)
-      else for (const word of this.#preTokenizer?.(part) ?? [part]) this.#encodeWord(word, encoding)
+    for (const { text: section, token } of this.#sections(AlignedText.of(wellFormed(text)))) {
+      if (token) this.#append(encoding, section, { id: token.id, start: 0, end: section.length, isSpelled: true })
+      else if (this.#fast) {
+        const words = this.#fast.splitter.align(section)
+        this.#fast.encoder.forEachToken(words.text, (id, start, end) =>
+          this.#append(encoding, words, { id, start, end }),
+        )
+      } else for (const word of this.#preTokenizer?.(section) ?? [section]) this.#encodeWord(word, encoding)
     }
     return encoding
   }
 
   /** The normalized text between added tokens, and these. */
-  #sections(text: string): Section[] {
+  #sections(text: AlignedText): Section[] {
     return this.#verbatim
-      .split(AlignedText.of(wellFormed(text)))
+      .split(text)
       .flatMap((section) =>
         section.token ? [section] : this.#normalized.split(this.#normalizer?.align(section.text) ?? section.text),
       )
   }
 
-  #encodeBytes(part: AlignedText, encoding: Encoding): void {
-    const offset = part.startAt(0)
-    this.#byteLevel?.forEachToken(part.text, (id, start, end) => {
-      encoding.ids.push(id)
-      encoding.tokens.push(this.#tokens[id])
-      encoding.offsets.push([offset + start, offset + end])
+  #encodeWord(word: AlignedText, encoding: Encoding): void {
+    const { ids, starts, ends } = this.#model.encode(word.text)
+    ids.forEach((id, i) => {
+      this.#append(encoding, word, { id, start: starts[i], end: ends[i] })
     })
   }
 
-  #encodeWord(word: AlignedText, encoding: Encoding): void {
-    const { ids, ends } = this.#model.encode(word.text)
-    let start = 0
-    for (let i = 0; i < ids.length; i++) {
-      // Tokens for the bytes of one character end together, and all stand for the whole of it.
-      if (i > 0 && ends[i] > ends[i - 1]) start = ends[i - 1]
-      encoding.ids.push(ids[i])
-      // Unigram models spell unknown text as it is.
-      const isSpelled = this.#isUnigram && ids[i] === this.#unknownId
-      encoding.tokens.push(isSpelled ? word.text.slice(start, ends[i]) : this.#tokenOf(ids[i]))
-      encoding.offsets.push([word.startAt(start), word.endAt(ends[i] - 1)])
-    }
+  /** Appends a token for a part of a text; added tokens and unknown text of unigram models are spelled as the text is. */
+  #append(
+    encoding: Encoding,
+    text: AlignedText,
+    { id, start, end, isSpelled = this.#isUnigram && id === this.#unknownId }: TokenPlace,
+  ): void {
+    encoding.ids.push(id)
+    encoding.tokens.push(isSpelled ? text.text.slice(start, end) : this.#tokenOf(id))
+    encoding.offsets.push([text.startAt(start), text.endAt(end - 1)])
   }
 
   #checkUnknown({ ids, offsets }: Encoding, text: string, options: EncodeOptions): void {
@@ -194,13 +224,14 @@ export class JavaScriptTokenizer implements Tokenizer {
   }
 }
 
-const noAffixes: PostProcessor = { before: [], after: [] }
-
-function append(encoding: Encoding, text: AlignedText, { id, token }: { id: number; token: string }): void {
-  encoding.ids.push(id)
-  encoding.tokens.push(token)
-  encoding.offsets.push([text.startAt(0), text.endAt(text.length - 1)])
+interface TokenPlace {
+  readonly id: number
+  readonly start: number
+  readonly end: number
+  readonly isSpelled?: boolean
 }
+
+const noAffixes: PostProcessor = { before: [], after: [] }
 
 /** A text without halves of surrogate pairs, which UTF-8 cannot express: replacement characters stand for them. */
 function wellFormed(text: string): string {

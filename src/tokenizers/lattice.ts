@@ -1,4 +1,4 @@
-import { PairTable } from '../pair-table.js'
+import { PairTable } from './pair-table.js'
 import type { Pieces } from './pieces.js'
 
 /** How much less likely than the least likely piece a character is that is no piece. */
@@ -74,12 +74,13 @@ export class Lattice {
     return this.#best[this.#size]
   }
 
-  /** The pieces of the best way (Viterbi 1967), the last one first; -1 for unknown characters. */
-  bestPieces(): number[] {
-    const pieces: number[] = []
-    for (let place = this.#size; place > 0; place = this.#bestStart[place])
-      pieces.push(this.#pieces[this.#bestEdge[place]])
-    return pieces
+  /** The pieces of the best way (Viterbi 1967) in order, -1 for unknown characters, with their lengths. */
+  bestWay(): { piece: number; length: number }[] {
+    const way: { piece: number; length: number }[] = []
+    for (let place = this.#size; place > 0; place = this.#bestStart[place]) {
+      way.push({ piece: this.#pieces[this.#bestEdge[place]], length: place - this.#bestStart[place] })
+    }
+    return way.reverse()
   }
 
   /**

@@ -1,122 +1,105 @@
-import { BPE, type Model, Unigram, WordPiece } from '@huggingface/tokenizers'
+/// <reference path="./huggingface-tokenizers.d.ts" />
+import { BPE, type Model } from '@huggingface/tokenizers'
 import { TokenizerError } from '../errors.js'
 import { characterLength } from './aligned-text.js'
-import { BytePairModel, type WordTokens } from './byte-pair-model.js'
-import { messageOf, modelVocabulary, type TokenizerJson } from './tokenizer-json.js'
-
-/** Turns words into tokens. */
-export interface WordModel {
-  encode(word: string): WordTokens
-}
+import { BytePairModel } from './byte-pair-model.js'
+import { modelVocabulary, scoredVocabulary, type TokenizerJson } from './tokenizer-json.js'
+import { UnigramModel } from './unigram-model.js'
+import type { WordModel, WordTokens } from './word-model.js'
+import { WordPieceModel } from './word-piece-model.js'
 
 /**
- * The model of a `tokenizer.json`: our own for byte-pair encoding without unknown tokens (GPT-2 and all byte-level
- * ones), those of @huggingface/tokenizers for the others.
+ * The model of a `tokenizer.json`: ours for byte-pair encoding without unknown tokens (GPT-2's and all byte-level ones),
+ * WordPiece and unigram models, that of @huggingface/tokenizers for other byte-pair encodings.
  *
  * @throws TokenizerError for a type that is not known here, and for a damaged model
  */
 export function createModel(json: TokenizerJson): WordModel {
   const { model } = json
   const ids = new Map(modelVocabulary(json))
-  const type = model.type ?? (model.merges ? 'BPE' : 'WordPiece')
-  const affixes = model.continuing_subword_prefix || model.end_of_word_suffix
-  if (type === 'BPE' && !model.unk_token && !model.byte_fallback && !affixes) {
-    return new BytePairModel(ids, mergesOf(model.merges, ids), { wholeWords: model.ignore_merges === true })
-  }
   const unknownId = model.unk_id ?? (model.unk_token ? ids.get(model.unk_token) : undefined)
-  return new LibraryModel(libraryModel(type, model), { ids, unknownId, prefix: wordPiecePrefix(type, model) })
-}
-
-function wordPiecePrefix(type: string, model: TokenizerJson['model']): string {
-  return type === 'WordPiece' ? String(model.continuing_subword_prefix ?? '##') : ''
-}
-
-function libraryModel(type: string, model: TokenizerJson['model']): Model {
-  // The library believes its input: what it needs was checked as the vocabulary was read.
-  const config = JSON.parse(JSON.stringify(model))
-  try {
-    if (type === 'BPE') return new BPE(config)
-    if (type === 'WordPiece') return new WordPiece(config)
-    if (type === 'Unigram') return new Unigram(config, '</s>')
-  } catch (cause) {
-    throw new TokenizerError(`tokenizer.json: not a usable ${type} model: ${messageOf(cause)}`, { cause })
+  switch (model.type ?? (model.merges ? 'BPE' : 'WordPiece')) {
+    case 'BPE': {
+      const affixes = model.continuing_subword_prefix || model.end_of_word_suffix
+      if (model.unk_token || model.byte_fallback || affixes) return new LibraryModel(json, ids, unknownId)
+      return new BytePairModel(ids, mergesOf(model.merges, ids), { wholeWords: model.ignore_merges === true })
+    }
+    case 'WordPiece':
+      return new WordPieceModel({
+        ids,
+        unknownId: required(unknownId, `the token ${model.unk_token}`),
+        prefix: String(model.continuing_subword_prefix ?? '##'),
+        longest: Number(model.max_input_chars_per_word ?? 100),
+      })
+    case 'Unigram':
+      if (model.byte_fallback)
+        throw new TokenizerError('tokenizer.json: byte_fallback of Unigram is not available in JavaScript')
+      return new UnigramModel(scoredVocabulary(json), required(unknownId, 'unk_id'))
+    default:
+      throw new TokenizerError(
+        `tokenizer.json: expected a model BPE, Unigram or WordPiece in JavaScript, got ${model.type}`,
+      )
   }
-  throw new TokenizerError(`tokenizer.json: expected a model BPE, Unigram or WordPiece in JavaScript, got ${type}`)
 }
 
-function mergesOf(merges: unknown, ids: ReadonlyMap<string, number>): [string, string][] {
+function required(id: number | undefined, what: string): number {
+  if (id === undefined) throw new TokenizerError(`tokenizer.json: expected ${what} in the model, it is missing`)
+  return id
+}
+
+/** @param ids where merges must be of tokens, and into tokens, that have one */
+function mergesOf(merges: unknown, ids: ReadonlyMap<string, number> | undefined): [string, string][] {
   if (!Array.isArray(merges)) throw new TokenizerError('tokenizer.json: expected model.merges to be a list')
   return merges.map((merge: unknown) => {
     const pair = typeof merge === 'string' ? merge.split(' ') : merge
     const [left, right] = Array.isArray(pair) && pair.length === 2 ? [String(pair[0]), String(pair[1])] : ['', '']
-    if (ids.has(left) && ids.has(right) && ids.has(left + right)) return [left, right]
+    if (ids === undefined ? left + right !== '' : ids.has(left) && ids.has(right) && ids.has(left + right)) {
+      return [left, right]
+    }
     throw new TokenizerError(
       `tokenizer.json: expected merges of two tokens of the vocabulary, got ${JSON.stringify(merge)}`,
     )
   })
 }
 
-interface LibraryModelOptions {
-  readonly ids: ReadonlyMap<string, number>
-  readonly unknownId: number | undefined
-  /** What tokens inside of a word begin with. */
-  readonly prefix: string
-}
-
-/** A model of @huggingface/tokenizers, which knows tokens but not where they end, with a memory of frequent words. */
+/** Byte-pair encoding of @huggingface/tokenizers, which knows tokens but not where they lie in the word. */
 class LibraryModel implements WordModel {
   readonly #model: Model
-  readonly #options: LibraryModelOptions
-  readonly #known = new Map<string, WordTokens>()
+  readonly #ids: ReadonlyMap<string, number>
+  readonly #unknownId: number | undefined
 
-  constructor(model: Model, options: LibraryModelOptions) {
-    this.#model = model
-    this.#options = options
+  constructor({ model }: TokenizerJson, ids: ReadonlyMap<string, number>, unknownId: number | undefined) {
+    this.#ids = ids
+    this.#unknownId = unknownId
+    mergesOf(model.merges, undefined)
+    this.#model = new BPE(model)
   }
 
+  /** Finds the tokens in the word: each is spelled in it, is a byte of a character, or stands for unknown text. */
   encode(word: string): WordTokens {
-    const known = this.#known.get(word)
-    if (known) return known
-    const found = this.#locate(word, this.#model([word]))
-    if (this.#known.size > 50_000) this.#known.clear()
-    this.#known.set(word, found)
-    return found
-  }
-
-  /** Finds the ends of tokens: each is spelled in the word, is a byte of a character, or stands for unknown text. */
-  #locate(word: string, tokens: readonly string[]): WordTokens {
-    const { ids, unknownId } = this.#options
-    const result: { ids: number[]; ends: number[] } = { ids: [], ends: [] }
-    let position = 0
+    const result = { ids: [] as number[], starts: [] as number[], ends: [] as number[] }
+    const tokens = this.#model([word])
+    let start = 0
     let bytesLeft = 0
     tokens.forEach((token, i) => {
-      const id = ids.get(token) ?? unknownId
+      const id = this.#ids.get(token) ?? this.#unknownId
       if (id === undefined) return
-      const text = this.#spelling(token, position)
-      let end = position + text.length
-      if (!word.startsWith(text, position)) {
-        end = position + characterLength(word, position)
+      let end = start + token.length
+      if (!word.startsWith(token, start)) {
+        end = start + characterLength(word, start)
         if (/^<0x[\dA-F]{2}>$/.test(token)) {
-          bytesLeft = (bytesLeft || utf8Length(word.slice(position, end))) - 1
+          bytesLeft = (bytesLeft || new TextEncoder().encode(word.slice(start, end)).length) - 1
         } else {
           const next = tokens[i + 1]
           if (next === undefined) end = word.length
-          else if (ids.get(next) !== unknownId) end = Math.max(end, word.indexOf(this.#spelling(next, end), end))
+          else if (this.#ids.get(next) !== this.#unknownId) end = Math.max(end, word.indexOf(next, end))
         }
       }
-      if (bytesLeft === 0) position = end
       result.ids.push(id)
+      result.starts.push(start)
       result.ends.push(end)
+      if (bytesLeft === 0) start = end
     })
     return result
   }
-
-  #spelling(token: string, position: number): string {
-    const { prefix } = this.#options
-    return position > 0 && prefix !== '' && token.startsWith(prefix) ? token.slice(prefix.length) : token
-  }
-}
-
-function utf8Length(text: string): number {
-  return new TextEncoder().encode(text).length
 }

@@ -1,10 +1,18 @@
+import { Buffer } from 'node:buffer'
 import { Tokenizer as NativeLibrary } from 'tokenizers'
 import { TokenizerError } from '../errors.js'
 import { unknownText } from './characters.js'
 import { createPostProcessor } from './post-processors.js'
 import { type CutPlace, safeParts, safePlace } from './safe-cut.js'
 import type { DecodeOptions, EncodeOptions, Encoding, Tokenizer } from './tokenizer.js'
-import { addedTokens, endOfSequenceId, messageOf, parseTokenizer, type TokenizerJson } from './tokenizer-json.js'
+import {
+  addedTokens,
+  endOfSequenceId,
+  messageOf,
+  parseTokenizer,
+  type TokenizerJson,
+  type TokenizerPart,
+} from './tokenizer-json.js'
 
 type NativeEncoding = Awaited<ReturnType<NativeLibrary['encode']>>
 
@@ -36,6 +44,7 @@ export class NativeTokenizer implements Tokenizer {
    */
   constructor(text: string, { where = 'tokenizer.json', eosToken }: { where?: string; eosToken?: string } = {}) {
     const json = parseTokenizer(text, where)
+    checkCharacterMaps(json.normalizer, where)
     try {
       this.#native = NativeLibrary.fromString(text)
     } catch (cause) {
@@ -159,6 +168,23 @@ export class NativeTokenizer implements Tokenizer {
     const found = ids.findIndex((id, i) => id === this.#unknownId && text.slice(...offsets[i]) !== unknownToken)
     if (found >= 0) throw unknownText(text, offsets[found][0], offset)
   }
+}
+
+/**
+ * Checks the tables of SentencePiece's normalization: the library ends the process where they are damaged.
+ *
+ * A table is base64 of the length of a trie in bytes (4 bytes, the lowest first), the trie, and texts.
+ */
+function checkCharacterMaps(part: TokenizerPart | null | undefined, where: string): void {
+  if (part?.type === 'Sequence' && Array.isArray(part.normalizers)) {
+    for (const step of part.normalizers) checkCharacterMaps(step, where)
+  }
+  if (part?.type !== 'Precompiled') return
+  const map = part.precompiled_charsmap
+  const bytes = Buffer.from(typeof map === 'string' ? map : '', 'base64')
+  const trie = bytes.length >= 4 ? bytes.readUInt32LE() : 0
+  if (trie > 0 && trie % 4 === 0 && trie <= bytes.length - 4) return
+  throw new TokenizerError(`${where}: not a usable tokenizer.json: its precompiled_charsmap is damaged`)
 }
 
 /** The native library counts code points; strings of JavaScript count UTF-16 units. */

@@ -5,6 +5,8 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { TokenizerError } from '../errors.js'
 import { CharacterTokenizer, trainCharacterTokenizer } from './characters.js'
+import { JavaScriptTokenizer } from './javascript.js'
+import { NativeTokenizer } from './native.js'
 import { createTokenizer, loadTokenizer } from './node.js'
 import type { Tokenizer } from './tokenizer.js'
 
@@ -71,9 +73,10 @@ function wordPiece(): string {
   })
 }
 
-describe('native tokenizer', () => {
-  const tokenizer = createTokenizer(wordPiece())
-
+describe.each<[name: string, tokenizer: Tokenizer]>([
+  ['JavaScript', createTokenizer(wordPiece())],
+  ['native', new NativeTokenizer(wordPiece())],
+])('a tokenizer in %s code', (_name, tokenizer) => {
   it('encodes with offsets in UTF-16 units of the original text, without the file’s padding and truncation', async () => {
     const text = '😀 Heddle中café weave. '
     const { ids, tokens, offsets } = await tokenizer.encode(text)
@@ -111,12 +114,12 @@ describe('native tokenizer', () => {
   it('says where unknown text is when asked, not where the text spells the unknown token', async () => {
     expect((await tokenizer.encode('we weave [UNK] 文', { addSpecialTokens: false })).ids).toEqual([9, 9, 10, 1, 1])
     for (const attempt of [
-      tokenizer.encode('😀 [UNK] 文', { onUnknown: 'error' }),
-      tokenizer.encodeToArray('😀 [UNK] 文', { onUnknown: 'error' }),
-      tokenizer.encodeBatch(['we', '😀 [UNK] 文'], { onUnknown: 'error' }),
+      () => tokenizer.encode('😀 [UNK] 文', { onUnknown: 'error' }),
+      () => tokenizer.encodeToArray('😀 [UNK] 文', { onUnknown: 'error' }),
+      () => tokenizer.encodeBatch(['we', '😀 [UNK] 文'], { onUnknown: 'error' }),
     ]) {
-      await expect(attempt).rejects.toThrow(TokenizerError)
-      await expect(attempt).rejects.toThrow(/"文" \(U\+6587\) at position 9/)
+      await expect(attempt()).rejects.toThrow(TokenizerError)
+      await expect(attempt()).rejects.toThrow(/"文" \(U\+6587\) at position 9/)
     }
     expect((await tokenizer.encode('😀 [UNK]', { onUnknown: 'error' })).ids).toEqual([2, 6, 1, 3])
   })
@@ -141,6 +144,52 @@ describe('loadTokenizer', () => {
     ).toEqual(await tokenizer.encode('aab'))
   })
 
+  const vocabulary = (...tokens: string[]) => `[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n${tokens.join('\n')}\n`
+
+  it('opens vocab.txt alone as BERT’s, ignoring upper case where it has none', async () => {
+    const uncased = await loadTokenizer(await checkpoint({ 'vocab.txt': vocabulary('he', '##ddle', '中', 'cafe') }))
+    const { ids, tokens } = await uncased.encode('Heddle 中café [MASK]x')
+    expect(ids).toEqual([2, 5, 6, 7, 8, 4, 1, 3])
+    expect(tokens).toEqual(['[CLS]', 'he', '##ddle', '中', 'cafe', '[MASK]', '[UNK]', '[SEP]'])
+    const cased = await loadTokenizer(
+      await checkpoint({ 'vocab.txt': vocabulary('he', '##ddle', 'He').replaceAll('\n', '\r\n') }),
+    )
+    expect((await cased.encode('Heddle heddle')).ids).toEqual([2, 7, 6, 5, 6, 3])
+    expect([uncased.vocabularySize, cased.vocabularySize]).toEqual([9, 8])
+  })
+
+  it('lets tokenizer_config.json decide on upper case', async () => {
+    const config = JSON.stringify({ do_lower_case: false, eos_token: '[SEP]' })
+    const path = await checkpoint({ 'vocab.txt': vocabulary('he'), 'tokenizer_config.json': config })
+    const tokenizer = await loadTokenizer(path)
+    expect((await tokenizer.encode('He he', { addSpecialTokens: false })).ids).toEqual([1, 5])
+    expect(tokenizer.eosTokenId).toBe(3)
+  })
+
+  it('takes native code where JavaScript would be slower, or another', () => {
+    expect(createTokenizer(wordPiece())).toBeInstanceOf(JavaScriptTokenizer)
+    for (const change of [
+      { normalizer: { type: 'StripAccents' } },
+      { pre_tokenizer: { type: 'Whitespace' } },
+      { post_processor: { type: 'Sequence', processors: [] } },
+    ]) {
+      expect(createTokenizer(JSON.stringify({ ...JSON.parse(wordPiece()), ...change }))).toBeInstanceOf(NativeTokenizer)
+    }
+  })
+
+  it('opens the tables of SentencePiece, and refuses damaged ones', async () => {
+    const withMap = (bytes: number[]) => {
+      const normalizer = { type: 'Precompiled', precompiled_charsmap: Buffer.from(bytes).toString('base64') }
+      return JSON.stringify({ ...JSON.parse(wordPiece()), normalizer: { type: 'Sequence', normalizers: [normalizer] } })
+    }
+    // A trie of 256 empty units knows no character.
+    const empty = [0, 4, 0, 0, ...new Array(1024).fill(0), 0]
+    expect((await createTokenizer(withMap(empty)).encode('heddle', { addSpecialTokens: false })).ids).toEqual([4, 5])
+    for (const damaged of [[], [0, 4, 0, 0, 1], [3, 0, 0, 0, 1, 2, 3, 4]]) {
+      expect(() => createTokenizer(withMap(damaged))).toThrow(/precompiled_charsmap is damaged/)
+    }
+  })
+
   it.each([
     ['tokenizer_config.json', { eos_token: '[SEP]' }],
     ['tokenizer_config.json', { eos_token: { content: '[SEP]', lstrip: false } }],
@@ -159,7 +208,13 @@ describe('loadTokenizer', () => {
   })
 
   it.each([
-    ['no files', {}, /expected tokenizer.json, or vocab.json with merges.txt/],
+    ['no files', {}, /expected tokenizer.json, vocab.json with merges.txt, or vocab.txt, found none/],
+    [
+      'a list of tokens that is none of BERT’s',
+      { 'vocab.txt': 'a\n[UNK]\n' },
+      /vocab.txt: expected a line for each token, with \[CLS\], \[SEP\]/,
+    ],
+    ['a token twice', { 'vocab.txt': '[UNK]\n[CLS]\n[SEP]\na\nb\na\n' }, /vocab.txt:6: the token "a" is there twice/],
     ['half of a file', { 'tokenizer.json': wordPiece().slice(0, 300) }, /tokenizer.json: expected JSON.*damaged/],
     ['another JSON file', { 'tokenizer.json': '{"n_ctx": 1024}' }, /not a tokenizer.json: model/],
     ['an unknown model', { 'tokenizer.json': '{"version":"1.0","model":{"type":"Nope","vocab":{}}}' }, /not a usable/],
@@ -215,6 +270,16 @@ describe.skipIf(!hasData)('real vocabularies (needs HEDDLE_DATA with golden/toke
     await copyFile(join(data ?? '', 'tokenizers/gpt2/encoder.json'), join(path, 'vocab.json'))
     await copyFile(join(data ?? '', 'tokenizers/gpt2/vocab.bpe'), join(path, 'merges.txt'))
     expect((await loadTokenizer(path)).toJSON()).toBe(gpt2.toJSON())
+  })
+
+  it('BERT’s vocab.txt alone is the same tokenizer as its tokenizer.json', async () => {
+    const path = await checkpoint({})
+    await copyFile(join(data ?? '', 'tokenizers/bert-base-uncased/vocab.txt'), join(path, 'vocab.txt'))
+    const json = JSON.parse((await loadTokenizer(path)).toJSON())
+    const published = JSON.parse(
+      await readFile(join(data ?? '', 'tokenizers/bert-base-uncased/tokenizer.json'), 'utf8'),
+    )
+    expect(json).toEqual({ ...published, truncation: null, padding: null })
   })
 
   it('BERT encodes the golden texts to the golden ids', async () => {

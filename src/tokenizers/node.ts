@@ -3,10 +3,11 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { TokenizerError } from '../errors.js'
 import { CharacterTokenizer, isCharacterTokenizer } from './characters.js'
-import { isByteLevel, JavaScriptTokenizer } from './javascript.js'
+import { JavaScriptTokenizer } from './javascript.js'
 import { NativeTokenizer } from './native.js'
 import type { Tokenizer } from './tokenizer.js'
 import { byteLevelBpe, messageOf, parseTokenizer, wordPieceFromVocabulary } from './tokenizer-json.js'
+import { isFastInJavaScript } from './word-splitters.js'
 
 /** The names under which GPT-2's two-file format is published. */
 const VOCABULARY_AND_MERGES = [
@@ -42,8 +43,8 @@ export async function loadTokenizer(directory: string): Promise<Tokenizer> {
 }
 
 /**
- * A tokenizer from the text of a `tokenizer.json`: single characters and byte-level byte-pair encoding in JavaScript,
- * where remembered words make them several times faster than native code, all others in native code.
+ * A tokenizer from the text of a `tokenizer.json`: in JavaScript where words can be remembered (GPT-2's, BERT's, and all
+ * that Heddle trains), which is several times faster than native code, else in native code.
  *
  * @param options.where what to call it in errors
  * @param options.eosToken the token that ends a text; by default one of the usual names
@@ -53,7 +54,7 @@ export function createTokenizer(text: string, options: { where?: string; eosToke
   const { where = 'tokenizer.json', eosToken } = options
   const json = parseTokenizer(text, where)
   if (isCharacterTokenizer(json)) return new CharacterTokenizer(text, eosToken)
-  return isByteLevel(json) ? new JavaScriptTokenizer(text, options) : new NativeTokenizer(text, options)
+  return isFastInJavaScript(json) ? new JavaScriptTokenizer(text, options) : new NativeTokenizer(text, options)
 }
 
 interface Configuration {

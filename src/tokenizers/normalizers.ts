@@ -2,6 +2,7 @@ import { TokenizerError } from '../errors.js'
 import { AlignedText } from './aligned-text.js'
 import { patternOf } from './pattern.js'
 import type { TokenizerPart } from './tokenizer-json.js'
+import { isKeptFormat, isKeptMark, isNotNormalized, isStrippedMark } from './unicode-versions.js'
 
 /** A change that text goes through before it is split into words. */
 export interface Normalizer {
@@ -76,7 +77,7 @@ export function bertNormalizer(options: BertNormalizerOptions): Normalizer {
     let changed = options.cleanText ? clean(character) : character
     if (changed === '') return ''
     if (options.handleChineseCharacters && isChinese(changed)) changed = ` ${changed} `
-    if (options.stripAccents) changed = changed.normalize('NFD').replace(/\p{Mn}/gu, '')
+    if (options.stripAccents) changed = [...decomposed(changed)].filter((c) => !isAccent(c)).join('')
     return options.lowercase ? [...changed].map((c) => c.toLowerCase()).join('') : changed
   })
 }
@@ -84,18 +85,37 @@ export function bertNormalizer(options: BertNormalizerOptions): Normalizer {
 /** A Unicode normalization form (UAX #15). */
 export function unicodeForm(form: 'NFC' | 'NFD' | 'NFKC' | 'NFKD'): Normalizer {
   const compatible = form === 'NFKC' || form === 'NFKD' ? 'NFKD' : 'NFD'
+  const apply = (text: string) => normalized(text, form)
   return {
-    apply: (text) => text.normalize(form),
+    apply,
     align: (text) => {
-      if (text.text.normalize(form) === text.text) return text
+      if (apply(text.text) === text.text) return text
       return AlignedText.build((append) => {
         // Only what follows a character in such a cluster can be composed with it or change places with it.
         for (const { 0: cluster, index } of text.text.matchAll(/[\s\S][\p{M}\u1160-\u11ff\uff9e\uff9f]*/gu)) {
-          alignCluster(text.slice(index, index + cluster.length), cluster.normalize(form), compatible, append)
+          alignCluster(text.slice(index, index + cluster.length), apply(cluster), compatible, append)
         }
       })
     },
   }
+}
+
+function normalized(text: string, form: 'NFC' | 'NFD' | 'NFKC' | 'NFKD'): string {
+  const result = text.normalize(form)
+  // Text that is normalized already, which most is, has nothing that would have to be left as it is.
+  if (result === text) return text
+  let parts = ''
+  let start = 0
+  for (let i = 0; i < text.length; i++) {
+    const point = text.codePointAt(i) ?? 0
+    const length = point > 0xffff ? 2 : 1
+    if (point >= 0x32ff && isNotNormalized(point)) {
+      parts += text.slice(start, i).normalize(form) + text.slice(i, i + length)
+      start = i + length
+    }
+    i += length - 1
+  }
+  return start === 0 ? result : parts + text.slice(start).normalize(form)
 }
 
 type Append = (piece: string, start: number, end: number) => void
@@ -130,11 +150,15 @@ function alignCluster(cluster: AlignedText, spelling: string, form: 'NFD' | 'NFK
 /** A change of each character that does not depend on its neighbours. */
 function byCharacter(change: (character: string) => string): Normalizer {
   const known = new Map<string, string>()
+  /** The changes of characters of one UTF-16 unit, which a list finds sooner than a map. */
+  const units = new Array<string | undefined>(0x10000)
   const changed = (character: string) => {
-    let result = known.get(character)
+    const isUnit = character.length === 1
+    let result = isUnit ? units[character.charCodeAt(0)] : known.get(character)
     if (result === undefined) {
       result = change(character)
-      known.set(character, result)
+      if (isUnit) units[character.charCodeAt(0)] = result
+      else known.set(character, result)
     }
     return result
   }
@@ -146,7 +170,15 @@ function byCharacter(change: (character: string) => string): Normalizer {
   return {
     apply,
     align: (text) => {
-      if (apply(text.text) === text.text) return text
+      let result = ''
+      let isAligned = true
+      for (const character of text.text) {
+        const replaced = changed(character)
+        result += replaced
+        isAligned &&= replaced.length === character.length
+      }
+      // Where each character keeps its length, as in lower case, every unit stays where it is.
+      if (isAligned) return result === text.text ? text : text.respelled(result)
       return AlignedText.build((append) =>
         text.copy(0, text.length, (character, start, end) => append(changed(character), start, end)),
       )
@@ -207,8 +239,22 @@ const nmt = byCharacter((character) => {
   return /[\t\n\f\r\u1680\u200b-\u200f\u2028\u2029\u2581\ufeff\ufffd]/.test(character) ? ' ' : character
 })
 
+function decomposed(character: string): string {
+  return isNotNormalized(codePoint(character)) ? character : character.normalize('NFD')
+}
+
+function isAccent(character: string): boolean {
+  const point = codePoint(character)
+  return (/\p{Mn}/u.test(character) && !isKeptMark(point)) || isStrippedMark(point)
+}
+
+function codePoint(character: string): number {
+  return character.codePointAt(0) ?? 0
+}
+
 function clean(character: string): string {
   if (/[\t\n\r]/.test(character)) return ' '
+  if (isKeptFormat(codePoint(character))) return character
   if (/[\0\ufffd\p{Cc}\p{Cf}\p{Co}\p{Cs}]/u.test(character)) return ''
   return /\p{White_Space}/u.test(character) ? ' ' : character
 }

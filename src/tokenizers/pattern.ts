@@ -1,3 +1,4 @@
+/// <reference path="./huggingface-tokenizers.d.ts" />
 import { SplitPreTokenizer } from '@huggingface/tokenizers'
 import { TokenizerError } from '../errors.js'
 import { messageOf } from './tokenizer-json.js'

@@ -3,7 +3,7 @@ export interface Pieces {
   readonly starts: Int32Array
 
   /** In characters. */
-  readonly lengths: Uint8Array
+  readonly lengths: Uint16Array
 
   /** The natural logarithm of each piece's probability. */
   readonly scores: Float64Array
@@ -14,7 +14,7 @@ export function select({ starts, lengths, scores }: Pieces, chosen: ArrayLike<nu
   const all = Array.from(chosen)
   return {
     starts: Int32Array.from(all, (piece) => starts[piece]),
-    lengths: Uint8Array.from(all, (piece) => lengths[piece]),
+    lengths: Uint16Array.from(all, (piece) => lengths[piece]),
     scores: Float64Array.from(all, (piece) => scores[piece]),
   }
 }

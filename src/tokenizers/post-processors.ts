@@ -1,4 +1,5 @@
 import { TokenizerError } from '../errors.js'
+import { characterLength } from './aligned-text.js'
 import { BYTE_CHARACTERS } from './byte-level.js'
 import type { Encoding } from './tokenizer.js'
 import type { TokenizerPart } from './tokenizer-json.js'
@@ -45,8 +46,12 @@ export function createPostProcessor(part: TokenizerPart): PostProcessor {
   }
 }
 
-/** Moves the edges of offsets past the white space of byte-level tokens. */
-export function trimOffsets({ tokens, offsets }: Encoding, { addPrefixSpace }: { addPrefixSpace: boolean }): void {
+/** Moves the edges of a text's offsets past the white space of byte-level tokens, as many characters as it has. */
+export function trimOffsets(
+  text: string,
+  { tokens, offsets }: Encoding,
+  { addPrefixSpace }: { addPrefixSpace: boolean },
+): void {
   const isSpace = (character: string) => character === BYTE_CHARACTERS[0x20] || /\p{White_Space}/u.test(character)
   tokens.forEach((token, i) => {
     const characters = [...token]
@@ -56,7 +61,8 @@ export function trimOffsets({ tokens, offsets }: Encoding, { addPrefixSpace }: {
     const [start, end] = offsets[i]
     // A single blank in front of the first token was put there and is not in the text.
     if (addPrefixSpace && leading === 1 && (i === 0 || start === 0)) leading = 0
-    const from = Math.min(start + leading, end)
+    let from = start
+    for (let k = 0; k < leading && from < end; k++) from += characterLength(text, from)
     offsets[i] = [from, inner < 0 ? from : Math.max(end - trailing, from)]
   })
 }

@@ -4,6 +4,7 @@ import { BYTE_CHARACTERS, toByteCharacters, wordEnd } from './byte-level.js'
 import { characterClass, SPACE } from './character-classes.js'
 import { patternOf } from './pattern.js'
 import type { TokenizerPart } from './tokenizer-json.js'
+import { isNoPunctuation, isOldPunctuation } from './unicode-versions.js'
 
 /** Splits a text into words, which are what a model turns into tokens. */
 export type PreTokenizer = (text: AlignedText) => AlignedText[]
@@ -30,7 +31,11 @@ export function createPreTokenizer(part: TokenizerPart): PreTokenizer {
     case 'ByteLevel':
       return byteLevel(part.add_prefix_space !== false, part.use_regex !== false)
     case 'BertPreTokenizer':
-      return (text) => bertWords(text.text).map(([start, end]) => text.slice(start, end))
+      return (text) => {
+        const words: AlignedText[] = []
+        forEachBertWord(text.text, (start, end) => words.push(text.slice(start, end)))
+        return words
+      }
     case 'Metaspace':
       return metaspace(part)
     case 'Split':
@@ -54,37 +59,44 @@ export function createPreTokenizer(part: TokenizerPart): PreTokenizer {
   }
 }
 
+/** What a character is to BERT's splitting: white space, punctuation or another. */
+const BERT_SPACE = 1
+const BERT_PUNCTUATION = 2
+const BERT_OTHER = 3
+
+/** The class of each code point, 0 where it was not asked for yet. */
+const bertClasses = new Uint8Array(0x110000)
+
+function bertClass(point: number): number {
+  return bertClasses[point] || classify(point)
+}
+
+function classify(point: number): number {
+  const isPunctuation = /[\p{P}!-/:-@[-`{-~]/u.test(String.fromCodePoint(point)) && !isNoPunctuation(point)
+  const isSpace = characterClass(point) === SPACE
+  bertClasses[point] = isSpace ? BERT_SPACE : isPunctuation || isOldPunctuation(point) ? BERT_PUNCTUATION : BERT_OTHER
+  return bertClasses[point]
+}
+
 /**
- * Where BERT's words are in a text that its normalizer has cleaned: between white space, with every character of
- * punctuation a word of its own.
+ * Calls back for each of BERT's words in a text that its normalizer has cleaned: they lie between white space, and every
+ * character of punctuation is a word of its own.
  */
-export function bertWords(text: string): Range[] {
-  const words: Range[] = []
+export function forEachBertWord(text: string, onWord: (start: number, end: number) => void): void {
   let start = 0
   for (let i = 0; i < text.length; ) {
-    const end = i + characterLength(text, i)
-    const isSpace = characterClass(text.codePointAt(i) ?? 0) === SPACE
-    if (isSpace || isPunctuation(text, i, end)) {
-      if (i > start) words.push([start, i])
-      if (!isSpace) words.push([i, end])
+    const unit = text.charCodeAt(i)
+    const isPair = (unit & 0xfc00) === 0xd800 && characterLength(text, i) === 2
+    const kind = bertClass(isPair ? (text.codePointAt(i) ?? 0) : unit)
+    const end = isPair ? i + 2 : i + 1
+    if (kind !== BERT_OTHER) {
+      if (i > start) onWord(start, i)
+      if (kind === BERT_PUNCTUATION) onWord(i, end)
       start = end
     }
     i = end
   }
-  if (text.length > start) words.push([start, text.length])
-  return words
-}
-
-/** Where the words of a text with {@link METASPACE} for its blanks are: each begins at such a mark. */
-export function metaspaceWords(text: string): Range[] {
-  return splitAt(text, new RegExp(METASPACE, 'g'), { behavior: 'MergedWithNext' })
-}
-
-function isPunctuation(text: string, start: number, end: number): boolean {
-  const unit = text.charCodeAt(start)
-  // Letters, digits and blanks of ASCII, the most frequent ones, need no pattern.
-  if ((unit > 0x60 && unit < 0x7b) || (unit > 0x2f && unit < 0x3a) || unit <= 0x20) return false
-  return /^[\p{P}!-/:-@[-`{-~]$/u.test(text.slice(start, end))
+  if (text.length > start) onWord(start, text.length)
 }
 
 function byteLevel(addPrefixSpace: boolean, useRegex: boolean): PreTokenizer {

@@ -74,7 +74,7 @@ export function addedTokens(json: TokenizerJson): AddedToken[] {
 export function* modelVocabulary(json: TokenizerJson): Generator<[token: string, id: number]> {
   const vocabulary = json.model.vocab
   if (Array.isArray(vocabulary)) {
-    yield* listedVocabulary(vocabulary)
+    yield* scoredVocabulary(json).map(([token], id): [string, number] => [token, id])
     return
   }
   if (typeof vocabulary !== 'object' || vocabulary === null) {
@@ -88,15 +88,20 @@ export function* modelVocabulary(json: TokenizerJson): Generator<[token: string,
   }
 }
 
-function* listedVocabulary(vocabulary: readonly unknown[]): Generator<[token: string, id: number]> {
-  for (const [id, entry] of vocabulary.entries()) {
-    if (!Array.isArray(entry) || typeof entry[0] !== 'string' || typeof entry[1] !== 'number') {
-      throw new TokenizerError(
-        `tokenizer.json: expected model.vocab to list tokens with scores, got ${JSON.stringify(entry)} at ${id}`,
-      )
-    }
-    yield [entry[0], id]
-  }
+/**
+ * The tokens of a vocabulary that lists them with their scores (Unigram), by their ids.
+ *
+ * @throws TokenizerError for another kind of vocabulary
+ */
+export function scoredVocabulary({ model: { vocab } }: TokenizerJson): [token: string, score: number][] {
+  if (!Array.isArray(vocab)) throw new TokenizerError('tokenizer.json: expected model.vocab to list tokens with scores')
+  return vocab.map((entry: unknown, id) => {
+    const [token, score]: unknown[] = Array.isArray(entry) ? entry : []
+    if (typeof token === 'string' && typeof score === 'number') return [token, score]
+    throw new TokenizerError(
+      `tokenizer.json: expected model.vocab to list tokens with scores, got ${JSON.stringify(entry)} at ${id}`,
+    )
+  })
 }
 
 /**
@@ -254,7 +259,7 @@ export function wordPieceFromVocabulary(
       throw new TokenizerError(`${where}:${line + 1}: the token ${JSON.stringify(token)} is there twice`)
     seen.add(token)
   }
-  const hasCapitals = tokens.some((token) => !/^\[.*\]$/.test(token) && /\p{Lu}/u.test(token))
+  const hasCapitals = tokens.some((token) => !/^\[.*\]$/.test(token) && /[A-Z]/.test(token))
   return wordPieceJson({ tokens, special, lowercase: lowercase ?? !hasCapitals })
 }
 

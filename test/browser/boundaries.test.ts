@@ -20,7 +20,7 @@ const coreFolders = [
 ]
 const coreFiles = ['trainer', 'fit', 'gradient-programs', 'schedules'].map((name) => `src/training/${name}.ts`)
 const corePackages = ['onnxruntime-common', 'onnxruntime-web', 'pbf']
-const browserPackages = [...corePackages, 'zod']
+const browserPackages = [...corePackages, '@huggingface/tokenizers', 'zod']
 
 function sourcesOf(folder: string): string[] {
   const names = readdirSync(resolve(root, folder), { recursive: true, encoding: 'utf8' })

@@ -1,6 +1,6 @@
+import { Lattice } from '../lattice.js'
+import { type Pieces, select } from '../pieces.js'
 import type { CharacterWords } from './character-words.js'
-import { Lattice } from './lattice.js'
-import { type Pieces, select } from './pieces.js'
 
 /** Pieces that are expected less often are dropped. */
 const RAREST = 0.5
@@ -66,7 +66,7 @@ function bestFrequencies({ symbols, starts, counts }: CharacterWords, pieces: Pi
   const frequencies = new Float64Array(pieces.starts.length)
   for (let word = 0; word < counts.length; word++) {
     lattice.open(symbols, starts[word], starts[word + 1])
-    for (const piece of lattice.bestPieces()) if (piece >= 0) frequencies[piece] += counts[word]
+    for (const { piece } of lattice.bestWay()) if (piece >= 0) frequencies[piece] += counts[word]
   }
   return frequencies
 }
@@ -78,7 +78,7 @@ function alternativesOf({ symbols }: CharacterWords, pieces: Pieces): ('none' | 
     const length = pieces.lengths[piece]
     if (length === 1) return 'none'
     lattice.open(symbols, start, start + length, piece)
-    return lattice.bestScore > pieces.scores[piece] ? 'better' : lattice.bestPieces()
+    return lattice.bestScore > pieces.scores[piece] ? 'better' : lattice.bestWay().map((part) => part.piece)
   })
 }
 

@@ -1,6 +1,6 @@
 import { PairTable } from '../pair-table.js'
+import type { Pieces } from '../pieces.js'
 import type { CharacterWords } from './character-words.js'
-import type { Pieces } from './pieces.js'
 
 /** A substring of words: where it occurs first, its length in characters, and its count, or count · length. */
 interface Substring {
@@ -39,7 +39,7 @@ export function seedPieces(words: CharacterWords, options: { longest: number; li
   const sum = Math.log(all.reduce((total, { weight }) => total + weight, 0))
   return {
     starts: Int32Array.from(all, ({ start }) => start),
-    lengths: Uint8Array.from(all, ({ length }) => length),
+    lengths: Uint16Array.from(all, ({ length }) => length),
     scores: Float64Array.from(all, ({ weight }) => Math.log(weight) - sum),
   }
 }

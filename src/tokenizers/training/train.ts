@@ -28,8 +28,8 @@ export interface TokenizerTrainingOptions extends Omit<TrainingRequest, 'onLearn
 
   /**
    * Whether every line is a text of its own, as Hugging Face's training from files has it; true where absent. Otherwise
-   * words may run across line ends: empty lines can get tokens of their own, as in GPT-2's vocabulary, and the
-   * first word of a line is not taken for the first of a text.
+   * white space may become tokens across line ends, and the first word of a line is not taken for the first of a text:
+   * right where texts are encoded as a whole.
    */
   readonly lines?: boolean | undefined
 

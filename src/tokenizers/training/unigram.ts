@@ -1,9 +1,10 @@
-import { TokenizerError } from '../../errors.js'
+import { ConfigError } from '../../errors.js'
+import type { Pieces } from '../pieces.js'
 import { METASPACE } from '../pre-tokenizers.js'
 import { specialToken } from '../tokenizer-json.js'
+import { forEachMetaspaceWord } from '../word-splitters.js'
 import { type CharacterWords, characterCounts, toCharacterWords } from './character-words.js'
 import { prune, reestimate } from './expectation.js'
-import type { Pieces } from './pieces.js'
 import { checkSize, specialTokensOf, type TrainingRequest } from './request.js'
 import { seedPieces } from './seed-pieces.js'
 import type { WordCounts } from './word-counts.js'
@@ -22,16 +23,7 @@ export function countMetaspaceWords(text: string, counts: WordCounts, lines: boo
   // The first word of a text has a mark too, so that it is the same word as elsewhere.
   const starts = lines ? /(?<![^\n])(?!\u2581|$(?![\s\S]))/gm : /^(?!\u2581|\n|$)/g
   const prepared = marked.replace(starts, METASPACE)
-  let start = 0
-  for (let i = 0; i < prepared.length; i++) {
-    const unit = prepared.charCodeAt(i)
-    const isLineFeed = unit === 0x0a
-    if (!isLineFeed && unit !== 0x2581) continue
-    if (i > start) counts.add(prepared, start, i)
-    if (isLineFeed) counts.add(prepared, i, i + 1)
-    start = isLineFeed ? i + 1 : i
-  }
-  if (prepared.length > start) counts.add(prepared, start, prepared.length)
+  forEachMetaspaceWord(prepared, (start, end) => counts.add(prepared, start, end))
 }
 
 /**
@@ -39,13 +31,12 @@ export function countMetaspaceWords(text: string, counts: WordCounts, lines: boo
  * text to the vocabulary's size, by turns of expectation–maximization and of dropping the least useful quarter.
  *
  * @returns a `tokenizer.json`
- * @throws ConfigError where the vocabulary cannot hold the characters and the special tokens; TokenizerError where the
- * special tokens lack <unk>
+ * @throws ConfigError where the vocabulary cannot hold the characters and the special tokens, or these lack <unk>
  */
 export function trainUnigram(counts: WordCounts, request: TrainingRequest): string {
   const special = specialTokensOf(request, ['<pad>', '</s>', UNKNOWN])
   if (!special.includes(UNKNOWN)) {
-    throw new TokenizerError(`specialTokens: a unigram tokenizer needs ${UNKNOWN} among them, got ${special.join(' ')}`)
+    throw new ConfigError(`specialTokens: a unigram tokenizer needs ${UNKNOWN} among them, got ${special.join(' ')}`)
   }
   const alphabet = characterCounts(counts, request.alphabetLimit).map(([character]) => character)
   checkSize(request, { special: special.length, alphabet: alphabet.length, what: 'characters, see alphabetLimit' })

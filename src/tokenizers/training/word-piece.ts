@@ -1,6 +1,6 @@
 import { ConfigError } from '../../errors.js'
 import { bertNormalizer, type Normalizer } from '../normalizers.js'
-import { bertWords } from '../pre-tokenizers.js'
+import { forEachBertWord } from '../pre-tokenizers.js'
 import { wordPieceJson } from '../tokenizer-json.js'
 import { characterCounts } from './character-words.js'
 import { learnMerges, type SymbolWords } from './merges.js'
@@ -20,7 +20,7 @@ export function wordPieceNormalizer(lowercase: boolean): Normalizer {
 /** Counts the words of a text as BERT splits it; line feeds are spaces like any other. */
 export function countBertWords(text: string, counts: WordCounts, normalizer: Normalizer): void {
   const cleaned = normalizer.apply(text)
-  for (const [start, end] of bertWords(cleaned)) counts.add(cleaned, start, end)
+  forEachBertWord(cleaned, (start, end) => counts.add(cleaned, start, end))
 }
 
 /**

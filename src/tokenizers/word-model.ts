@@ -1,0 +1,11 @@
+/** The tokens of a word: their ids, and where each starts and ends in the word, in UTF-16 units of the word. */
+export interface WordTokens {
+  readonly ids: readonly number[]
+  readonly starts: readonly number[]
+  readonly ends: readonly number[]
+}
+
+/** Turns words into tokens. */
+export interface WordModel {
+  encode(word: string): WordTokens
+}
