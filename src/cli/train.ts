@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander'
+import { UsageError } from '../errors.js'
 import { readTextFile } from '../hub/files.js'
 import type { Device } from '../runtime/index.js'
 import { parseRecipe } from '../training/recipe.js'
@@ -20,20 +21,17 @@ export function register(program: Command): void {
     .command('train')
     .summary('train a model as a recipe says')
     .description('Train a model as a recipe (YAML) says. Ctrl-C stops cleanly and saves; --resume goes on from there.')
-    .argument('<recipe>', 'the recipe file')
-    .addOption(
-      new Option('--set <key=value>', 'change a value of the recipe, e.g. train.steps=500; may be given several times')
-        .default([])
-        .argParser((value: string, earlier: string[]) => [...earlier, value]),
-    )
+    .argument('[recipe]', 'the recipe file')
+    .addOption(new Option('--set <key=value...>', 'change values of the recipe, e.g. train.steps=500').default([]))
     .requiredOption('--out <directory>', 'directory of the run: recipe, checkpoints, state')
     .option('--resume', 'go on with the run in --out where there is one')
     .addOption(deviceOption())
     .action(action(train))
 }
 
-async function train(file: string, options: TrainCommandOptions) {
-  const recipe = parseRecipe(readTextFile(file), file, options.set)
+async function train(argument: string | undefined, options: TrainCommandOptions) {
+  const { file, sets } = recipeAndSets(argument, options.set)
+  const recipe = parseRecipe(readTextFile(file), file, sets)
   const progress = new Progress()
   const interrupt = new AbortController()
   const stop = () => {
@@ -64,6 +62,19 @@ async function train(file: string, options: TrainCommandOptions) {
     process.removeListener('SIGINT', stop)
     progress.finish()
   }
+}
+
+/** The recipe may stand behind `--set KEY=VALUE …`, which then has taken it for one more value. */
+function recipeAndSets(
+  argument: string | undefined,
+  set: readonly string[],
+): { file: string; sets: readonly string[] } {
+  const last = set.at(-1)
+  if (argument !== undefined) return { file: argument, sets: set }
+  if (last !== undefined && !last.includes('=')) return { file: last, sets: set.slice(0, -1) }
+  throw new UsageError(
+    'train: give a recipe, e.g. heddle train recipes/shakespeare-char.yaml --set data.train=FILE --out DIR',
+  )
 }
 
 function summary({

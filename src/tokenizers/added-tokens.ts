@@ -1,4 +1,5 @@
 import type { AlignedText } from './aligned-text.js'
+import { spaceEnd, spaceStart } from './character-classes.js'
 import type { AddedToken } from './tokenizer-json.js'
 
 /** A part of a text: text for the model, or an added token. */
@@ -50,13 +51,8 @@ export class AddedTokenFinder {
 /** What a found token takes of the text; [0, 0] where it had to be a word of its own and is not. */
 function extent(text: string, found: { token: AddedToken; start: number; end: number }): [start: number, end: number] {
   const { token, start, end } = found
-  const word = '[\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}]'
-  if (token.single_word) {
-    const isWord =
-      !new RegExp(`${word}$`, 'u').test(text.slice(0, start)) && !new RegExp(`^${word}`, 'u').test(text.slice(end))
-    if (!isWord) return [0, 0]
-  }
-  const spacesBefore = token.lstrip ? (/\p{White_Space}*$/u.exec(text.slice(0, start))?.[0].length ?? 0) : 0
-  const spacesBehind = token.rstrip ? (/^\p{White_Space}*/u.exec(text.slice(end))?.[0].length ?? 0) : 0
-  return [start - spacesBefore, end + spacesBehind]
+  const isWord = (around: string) => /[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}]/u.test(around)
+  const before = [...text.slice(Math.max(0, start - 2), start)].at(-1) ?? ''
+  if (token.single_word && (isWord(before) || isWord(String.fromCodePoint(text.codePointAt(end) ?? 0)))) return [0, 0]
+  return [token.lstrip ? spaceStart(text, start) : start, token.rstrip ? spaceEnd(text, end) : end]
 }

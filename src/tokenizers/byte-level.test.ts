@@ -26,7 +26,7 @@ const unit = fc.oneof(
     arbitrary: fc.constantFrom("'", 's', 't', 'r', 'e', 'v', 'm', 'l', 'd', 'S', 'a', '中', '𠀀', 'é', '\u0301'),
   },
   { weight: 2, arbitrary: fc.constantFrom('1', '½', '٣', '!', '_', '😀', '\u200d', '👍🏽', '\ud83d') },
-  { weight: 1, arbitrary: fc.string({ unit: 'binary', minLength: 1, maxLength: 1 }) },
+  { weight: 1, arbitrary: fc.integer({ min: 0, max: 0x7ff }).map((point) => String.fromCodePoint(point)) },
 )
 const text = fc.string({ unit, maxLength: 24 })
 

@@ -29,6 +29,20 @@ export function characterClass(codePoint: number): number {
   return classes[codePoint] || classify(codePoint)
 }
 
+/** Where the white space that ends at `end` of a text starts. */
+export function spaceStart(text: string, end: number): number {
+  let start = end
+  while (start > 0 && characterClass(text.charCodeAt(start - 1)) === SPACE) start--
+  return start
+}
+
+/** Where the white space that starts at `start` of a text ends. */
+export function spaceEnd(text: string, start: number): number {
+  let end = start
+  while (end < text.length && characterClass(text.charCodeAt(end)) === SPACE) end++
+  return end
+}
+
 function classify(codePoint: number): number {
   const character = String.fromCodePoint(codePoint)
   let found = OTHER

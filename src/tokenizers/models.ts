@@ -5,7 +5,7 @@ import { characterLength } from './aligned-text.js'
 import { BytePairModel } from './byte-pair-model.js'
 import { modelVocabulary, scoredVocabulary, type TokenizerJson } from './tokenizer-json.js'
 import { UnigramModel } from './unigram-model.js'
-import type { WordModel, WordTokens } from './word-model.js'
+import { emptyTokens, type WordModel, type WordTokens } from './word-model.js'
 import { WordPieceModel } from './word-piece-model.js'
 
 /**
@@ -77,7 +77,7 @@ class LibraryModel implements WordModel {
 
   /** Finds the tokens in the word: each is spelled in it, is a byte of a character, or stands for unknown text. */
   encode(word: string): WordTokens {
-    const result = { ids: [] as number[], starts: [] as number[], ends: [] as number[] }
+    const result = emptyTokens()
     const tokens = this.#model([word])
     let start = 0
     let bytesLeft = 0

@@ -1,5 +1,6 @@
 import { TokenizerError } from '../errors.js'
 import { AlignedText } from './aligned-text.js'
+import { spaceEnd, spaceStart } from './character-classes.js'
 import { patternOf } from './pattern.js'
 import type { TokenizerPart } from './tokenizer-json.js'
 import { isKeptFormat, isKeptMark, isNotNormalized, isStrippedMark } from './unicode-versions.js'
@@ -222,9 +223,8 @@ function prepend(prefix: string): Normalizer {
 
 function strip(left: boolean, right: boolean): Normalizer {
   const bounds = (text: string): [number, number] => {
-    const start = left ? (/^\p{White_Space}*/u.exec(text)?.[0].length ?? 0) : 0
-    const spaces = right ? (/\p{White_Space}*$/u.exec(text.slice(start))?.[0].length ?? 0) : 0
-    return [start, text.length - spaces]
+    const start = left ? spaceEnd(text, 0) : 0
+    return [start, right ? Math.max(start, spaceStart(text, text.length)) : text.length]
   }
   return {
     apply: (text) => text.slice(...bounds(text)),

@@ -1,5 +1,5 @@
 import { Lattice } from './lattice.js'
-import type { WordModel, WordTokens } from './word-model.js'
+import { emptyTokens, type WordModel, type WordTokens } from './word-model.js'
 
 /** Encoding with a unigram language model (Kudo 2018): the most probable way to make a word of pieces. */
 export class UnigramModel implements WordModel {
@@ -30,7 +30,7 @@ export class UnigramModel implements WordModel {
     const characters = [...word]
     const symbols = Int32Array.from(characters, (character) => this.#characters.get(character) ?? -1)
     this.#lattice.open(symbols, 0, symbols.length)
-    const tokens = { ids: [] as number[], starts: [] as number[], ends: [] as number[] }
+    const tokens = emptyTokens()
     let place = 0
     let end = 0
     for (const { piece, length } of this.#lattice.bestWay()) {

@@ -9,3 +9,8 @@ export interface WordTokens {
 export interface WordModel {
   encode(word: string): WordTokens
 }
+
+/** Tokens of a word that are still being found. */
+export function emptyTokens(): { ids: number[]; starts: number[]; ends: number[] } {
+  return { ids: [], starts: [], ends: [] }
+}

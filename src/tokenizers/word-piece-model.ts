@@ -1,5 +1,5 @@
 import { characterLength } from './aligned-text.js'
-import type { WordModel, WordTokens } from './word-model.js'
+import { emptyTokens, type WordModel, type WordTokens } from './word-model.js'
 
 /** What a {@link WordPieceModel} is made of. */
 export interface WordPieceOptions {
@@ -26,7 +26,7 @@ export class WordPieceModel implements WordModel {
     const { ids, unknownId, prefix, longest } = this.#options
     const unknown = { ids: [unknownId], starts: [0], ends: [word.length] }
     if (word.length > longest && [...word].length > longest) return unknown
-    const tokens = { ids: [] as number[], starts: [] as number[], ends: [] as number[] }
+    const tokens = emptyTokens()
     let start = 0
     while (start < word.length) {
       const lead = start > 0 ? prefix : ''

@@ -68,7 +68,6 @@ describe('a recipe or data that is not right exits with 3, before anything is wr
     [['train.steps=many'], /train\.steps: expected a whole number of 1 or more, got "many"/],
     [['model.width=15'], /model\.heads: expected a divisor of model\.width \(15\), got 2/],
     [['model.preset=gpt3'], /model\.preset: 'gpt3' is unknown, did you mean gpt2\?/],
-    [['tokenizer.type=bpe'], /tokenizer\.type: training bpe is not available yet/],
     [['data.train=null'], /data\.train is missing: name the text to train on with --set data\.train=FILE/],
     [[`data.train=${at('missing.txt')}`], /cannot read .*missing\.txt: no such file/],
     [[`data.train=${at('empty.txt')}`], /empty\.txt: (the file is empty|0 tokens are too few)/],

@@ -25,11 +25,24 @@ describe('WordCounts', () => {
   it('grows to many and to long words', () => {
     const counts = new WordCounts()
     for (let i = 0; i < 5000; i++) counts.add(`word${i % 4000}`, 0, `word${i % 4000}`.length)
-    const long = '長'.repeat(20_000)
+    const long = '長'.repeat(4096)
     counts.add(long, 0, long.length)
     expect(counts.size).toBe(4001)
     const all = countsOf(counts)
     expect([all.get('word0'), all.get('word999'), all.get('word1000'), all.get(long)]).toEqual([2, 2, 1, 1])
+  })
+
+  it('counts endless words in parts, without cutting a character', () => {
+    const counts = new WordCounts()
+    const text = `a${'😀'.repeat(100_000)}`
+    counts.add(text, 0, text.length)
+    expect(countsOf(counts)).toEqual(
+      new Map([
+        [`a${'😀'.repeat(2047)}`, 1],
+        ['😀'.repeat(2048), 47],
+        ['😀'.repeat(100_000 - 2047 - 47 * 2048), 1],
+      ]),
+    )
   })
 
   it.each([

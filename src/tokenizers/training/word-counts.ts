@@ -1,11 +1,14 @@
 import { WordTable } from '../word-table.js'
 
+/** Longer words, which are no words (encoded data, text without spaces), are counted in parts of this many UTF-16 units. */
+const LONGEST = 4096
+
 /** How much {@link WordCounts} keeps. */
 export interface WordLimits {
   /** Distinct words; 4 million where absent. */
   readonly words?: number | undefined
 
-  /** UTF-16 units of all distinct words; 24 million where absent. */
+  /** UTF-16 units of all distinct words; 24 million where absent, with which byte-level learning takes 2 GB at most. */
   readonly units?: number | undefined
 }
 
@@ -49,6 +52,22 @@ export class WordCounts {
 
   /** Counts the word `text.slice(start, end)`. */
   add(text: string, start: number, end: number, count = 1): void {
+    let from = start
+    while (end - from > LONGEST) {
+      const isInside = (text.codePointAt(from + LONGEST - 1) ?? 0) > 0xffff
+      const cut = from + LONGEST - (isInside ? 1 : 0)
+      this.#count(text, { start: from, end: cut }, count)
+      from = cut
+    }
+    this.#count(text, { start: from, end }, count)
+  }
+
+  /** The words in the order in which they came. */
+  *words(): Generator<string> {
+    for (let word = 0; word < this.size; word++) yield this.#table.word(word)
+  }
+
+  #count(text: string, { start, end }: { start: number; end: number }, count: number): void {
     const word = this.#table.add(text, start, end)
     if (word === this.#counts.length) {
       const larger = new Float64Array(this.#counts.length * 2)
@@ -57,11 +76,6 @@ export class WordCounts {
     }
     this.#counts[word] += count
     if (this.#table.size > this.#limits.words || this.#table.units > this.#limits.units) this.#forget()
-  }
-
-  /** The words in the order in which they came. */
-  *words(): Generator<string> {
-    for (let word = 0; word < this.size; word++) yield this.#table.word(word)
   }
 
   #forget(): void {
