@@ -4,6 +4,7 @@ import { formatOf } from './detect-format.js'
 import { type DocumentOptions, type DocumentPiece, readDocuments } from './documents.js'
 import { findFiles } from './find-files.js'
 import type { DataFormat } from './formats.js'
+import { validationShare } from './hold-out.js'
 import { type TokenCacheOptions, tokenizeFiles } from './token-cache.js'
 import { sliceTokens, type TokenStore } from './token-store.js'
 
@@ -28,9 +29,6 @@ export interface Corpus {
   readonly train: TokenStore
   readonly validation: TokenStore
 }
-
-/** The share of the data that is kept for validation where it has no files of its own, as in nanoGPT. */
-export const validationShare = 0.1
 
 const defaultValidationTokens = 2 ** 20
 

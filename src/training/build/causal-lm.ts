@@ -1,5 +1,6 @@
-import { loadCorpus, trainingDocuments, validationShare } from '../../data/corpus.js'
+import { loadCorpus, trainingDocuments } from '../../data/corpus.js'
 import type { DocumentPiece } from '../../data/documents.js'
+import { validationShare } from '../../data/hold-out.js'
 import { DataError } from '../../errors.js'
 import type { GPT } from '../../models/index.js'
 import type { BuildOptions, Ingredients } from '../build.js'

@@ -1,17 +1,14 @@
+import { holdOut } from '../../data/hold-out.js'
 import { type LabelledText, readLabelled } from '../../data/labelled.js'
 import { ConfigError, DataError } from '../../errors.js'
 import { GPTForSequenceClassification } from '../../models/index.js'
 import { initialize } from '../../nn/index.js'
-import { permutation } from '../../runtime/random.js'
 import type { Tokenizer } from '../../tokenizers/tokenizer.js'
 import type { BuildOptions, Ingredients } from '../build.js'
 import { type LabelledSequence, SequenceClassification } from '../objectives/sequence-classification.js'
 import type { Recipe } from '../recipe.js'
 import { classifierFrom, gptConfig, openCheckpoint } from './model.js'
 import { makeTokenizer } from './tokenizer.js'
-
-/** The share of the data that is kept for validation where it has no files of its own. */
-const validationShare = 0.1
 
 /** Sets up the classification of texts; the labels are those of the training data, in order. */
 export async function buildClassification({ recipe, checkpoint }: BuildOptions): Promise<Ingredients> {
@@ -59,13 +56,6 @@ async function collect(files: string | string[], { data }: Recipe): Promise<Labe
   for await (const example of readLabelled(files, data)) texts.push(example)
   if (texts.length === 0) throw new DataError(`${[files].flat().join(', ')}: no examples; expected texts with labels`)
   return texts
-}
-
-/** Splits off the end of a shuffled order. */
-function holdOut(all: readonly LabelledText[], seed: number) {
-  const order = [...permutation(all.length, seed, 'data.split', 0)].map((index) => all[index])
-  const cut = Math.floor(all.length * (1 - validationShare))
-  return { train: order.slice(0, cut), validation: order.slice(cut) }
 }
 
 function labelsOf(texts: readonly LabelledText[]): string[] {

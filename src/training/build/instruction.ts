@@ -1,5 +1,5 @@
 import { type Conversation, readConversations } from '../../data/conversations.js'
-import { permutation } from '../../runtime/random.js'
+import { holdOut } from '../../data/hold-out.js'
 import { ChatTemplate, defaultChatTemplate } from '../../tokenizers/chat-template.js'
 import type { Tokenizer } from '../../tokenizers/tokenizer.js'
 import type { BuildOptions, Ingredients } from '../build.js'
@@ -7,25 +7,20 @@ import { type AnsweredSequence, InstructionTuning } from '../objectives/instruct
 import type { Recipe } from '../recipe.js'
 import { languageModel } from './causal-lm.js'
 
-/** The share of the data that is kept for validation where it has no files of its own. */
-const validationShare = 0.1
-
 /** Sets up instruction tuning on prompts with completions, or on conversations. */
 export async function buildInstruction({ recipe, checkpoint }: BuildOptions): Promise<Ingredients> {
   const { data, train: options } = recipe
   const { model, tokenizer } = await languageModel(recipe, checkpoint, () => textsOf(data.train))
   const all = await encodeFiles(data.train, recipe, tokenizer)
   const given = data.validation === undefined ? undefined : await encodeFiles(data.validation, recipe, tokenizer)
-  const cut = Math.floor(all.length * (1 - validationShare))
-  const order = [...permutation(all.length, options.seed, 'data.split', 0)].map((index) => all[index])
-  const train = given === undefined ? order.slice(0, cut) : all
+  const { train, validation } = given === undefined ? holdOut(all, options.seed) : { train: all, validation: given }
   const { contextLength } = model.config
   const objective = new InstructionTuning({
     ...options,
     model,
     contextLength,
     train,
-    validation: given ?? order.slice(cut),
+    validation,
   })
   const size = { count: train.length, unit: 'examples' } as const
   return { model, tokenizer, objective, size, chatTemplate: defaultChatTemplate }
