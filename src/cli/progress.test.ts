@@ -121,6 +121,16 @@ describe('Progress on a terminal', () => {
     expect(written).toEqual([`${clear}step 500/2000`])
   })
 
+  it('shows what comes before the first step, and clears it', () => {
+    const { written, clock, progress } = setUp({ isTTY: true, columns: 80 })
+    progress.prepare('tokenizing', { done: 0, total: 4e9 })
+    clock.time += 100
+    progress.prepare('tokenizing', { done: 1e9, total: 4e9 })
+    progress.note('20M parameters')
+    progress.update({ step: 1 })
+    expect(written).toEqual([`${clear}tokenizing  25%  1GB of 4GB`, clear, '20M parameters\n', `${clear}step 1`])
+  })
+
   it('keeps notes above the line', () => {
     const { written, progress } = setUp({ isTTY: true, columns: 80 })
     progress.note('hello')

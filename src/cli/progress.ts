@@ -46,6 +46,7 @@ export class Progress {
   /** Where the pace is counted from: a resumed run does not start at step 0. */
   #first: { step: number; time: number } | undefined
   #lastWrite = Number.NEGATIVE_INFINITY
+  #lastPrepare: number | undefined
   #lastStep = 0
   #drawn = false
   #pending = false
@@ -64,11 +65,21 @@ export class Progress {
     if (this.#isDue(changes.validationLoss !== undefined)) this.#write()
   }
 
+  /** Shows what comes before the first step and how far it is, such as the tokenizing of gigabytes. */
+  prepare(what: string, { done, total }: { done: number; total: number }): void {
+    this.#lastPrepare ??= this.#now()
+    if (this.#now() - this.#lastPrepare < (this.#stream.isTTY ? redrawMilliseconds : plainMilliseconds)) return
+    const text = `${what}  ${Math.floor((100 * done) / total)}%  ${formatCount(done)}B of ${formatCount(total)}B`
+    this.#stream.write(this.#stream.isTTY ? clearLine + text : `${text}\n`)
+    this.#drawn = this.#stream.isTTY === true
+    this.#lastPrepare = this.#now()
+  }
+
   /** Prints a line that stays above the progress. */
   note(text: string): void {
     if (this.#drawn) this.#stream.write(clearLine)
     this.#stream.write(`${text}\n`)
-    if (this.#drawn) this.#write()
+    if (this.#drawn && this.#state.step !== undefined) this.#write()
   }
 
   /** Shows the last figures and ends the line. Does nothing when nothing was shown or updated. */

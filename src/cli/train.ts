@@ -46,6 +46,7 @@ async function train(argument: string | undefined, options: TrainCommandOptions)
       resume: options.resume,
       device: options.device,
       signal: interrupt.signal,
+      onTokenize: (done) => progress.prepare('tokenizing', done),
       onStart: ({ parameters, size, step }) => {
         const where = step === 0 ? '' : `, from step ${step}`
         progress.note(`${formatCount(parameters)} parameters, ${formatCount(size.count)} training ${size.unit}${where}`)

@@ -69,6 +69,18 @@ export async function loadCorpus(
   }
 }
 
+/**
+ * The tokens of a text to measure a model on: as {@link loadCorpus} reads validation data.
+ *
+ * @param files files or glob patterns
+ * @throws DataError where a file is missing or malformed
+ */
+export async function loadText(files: string | readonly string[], tokenizer: Tokenizer): Promise<TokenStore> {
+  const found = findFiles(files)
+  const endDocuments = !(await isSingleText(found, undefined))
+  return tokenizeFiles({ files: found, tokenizer, endDocuments, ...documentOptions({ train: files }) })
+}
+
 /** The documents to train on, for what learns from text: a tokenizer. */
 export function trainingDocuments(data: CorpusOptions): AsyncIterable<DocumentPiece> {
   return readDocuments(data.train, documentOptions(data))

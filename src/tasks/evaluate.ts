@@ -1,14 +1,17 @@
 import { type Conversation, readConversations } from '../data/conversations.js'
+import { loadText } from '../data/corpus.js'
 import { type LabelledOptions, readLabelled } from '../data/labelled.js'
 import { CheckpointError, DataError } from '../errors.js'
 import type { Shape } from '../graph/index.js'
+import { checkTokenizer } from '../hub/check-tokenizer.js'
 import { loadModel } from '../hub/checkpoint.js'
-import { readTextFile } from '../hub/files.js'
+import { resolveCheckpoint } from '../hub/run-directory.js'
 import { exactMatch, wordF1 } from '../metrics/answers.js'
 import { type ClassificationMetrics, classificationMetrics } from '../metrics/classification.js'
 import { GPT } from '../models/index.js'
 import { type Device, ProgramCache } from '../runtime/index.js'
 import { ChatTemplate, defaultChatTemplate } from '../tokenizers/chat-template.js'
+import { readChatTemplate } from '../tokenizers/chat-template-file.js'
 import { loadTokenizer } from '../tokenizers/node.js'
 import { causalEvaluationBatches, causalLoss } from '../training/objectives/causal-lm.js'
 import { evaluateLoss } from '../training/trainer.js'
@@ -39,7 +42,7 @@ export interface LanguageModelReport {
  * Evaluates a GPT on a text: windows of the model's context that do not overlap, every token but the first scored once.
  *
  * @param path a checkpoint or a training run
- * @param file a text file
+ * @param file a text of any length, or records with a text each; see `loadText`
  * @throws CheckpointError, TokenizerError, DataError for what is missing, damaged or does not fit
  */
 export async function evaluateCausalLm(path: string, file: string, device?: Device): Promise<LanguageModelReport> {
@@ -47,7 +50,9 @@ export async function evaluateCausalLm(path: string, file: string, device?: Devi
   if (!(model instanceof GPT))
     throw new CheckpointError(`${path}: causal-lm needs a GPT, this is a ${model.constructor.name}`)
   const tokenizer = await loadTokenizer(directory)
-  const text = await tokenizer.encodeToArray(readTextFile(file))
+  checkTokenizer(tokenizer, model, directory)
+  const text = await loadText(file, tokenizer)
+  if (text.length < 2) throw new DataError(`${file}: expected at least 2 tokens to predict, got ${text.length}`)
   let examples = 0
   const objective = {
     loss: (shape: Shape) => causalLoss(model, shape),
@@ -61,6 +66,7 @@ export async function evaluateCausalLm(path: string, file: string, device?: Devi
   const programs: Parameters<typeof evaluateLoss>[1] = new ProgramCache(3)
   const { loss, predictions } = await evaluateLoss(objective, programs, device)
   programs.dispose()
+  text.close()
   return { examples, tokens: predictions, metrics: { loss, perplexity: Math.exp(loss) } }
 }
 
@@ -118,7 +124,8 @@ export async function evaluateGeneration(
   const writer = await TextGenerator.load(path, options)
   const tokenizer = writer.tokenizer!
   const eos = tokenizer.eosTokenId === undefined ? undefined : tokenizer.idToToken(tokenizer.eosTokenId)
-  const template = new ChatTemplate(defaultChatTemplate, eos ?? '')
+  const source = readChatTemplate(resolveCheckpoint(path)) ?? defaultChatTemplate
+  const template = new ChatTemplate(source, eos ?? '')
   const cases: { prompt: string; expected: string }[] = []
   for await (const conversation of readConversations(file)) cases.push(questionOf(conversation, template))
   const { maxNewTokens = 100 } = options

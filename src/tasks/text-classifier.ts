@@ -1,6 +1,7 @@
 import { sortedBatches } from '../data/length-batches.js'
 import { CheckpointError } from '../errors.js'
 import type { Tensor } from '../graph/index.js'
+import { checkTokenizer } from '../hub/check-tokenizer.js'
 import { loadModel } from '../hub/checkpoint.js'
 import { GPTForSequenceClassification } from '../models/index.js'
 import { compile, type Device, float32, type Program } from '../runtime/index.js'
@@ -45,6 +46,7 @@ export class TextClassifier {
       throw new CheckpointError(`${path}: classifying needs a classifier, this is a ${model.constructor.name}`)
     }
     const tokenizer = await loadTokenizer(directory)
+    checkTokenizer(tokenizer, model, directory)
     const { ids, last, logits } = classificationGraph(model)
     const program = await compile({ inputs: { ids, last }, outputs: { logits }, ...options })
     return new TextClassifier(model, tokenizer, program)

@@ -2,6 +2,7 @@ import { CheckpointError, TokenizerError } from '../errors.js'
 import { CausalDecoder } from '../generation/decoder.js'
 import { generate, generateBatch } from '../generation/generate.js'
 import type { GenerationOptions, GenerationResult } from '../generation/types.js'
+import { checkTokenizer } from '../hub/check-tokenizer.js'
 import { loadModel } from '../hub/checkpoint.js'
 import { GPT } from '../models/index.js'
 import type { Device } from '../runtime/index.js'
@@ -49,6 +50,7 @@ export class TextGenerator {
       throw new CheckpointError(`${path}: generating text needs a GPT, this is a ${model.constructor.name}`)
     }
     const tokenizer = options.tokenizer === false ? await tokenizerIfAny(directory) : await loadTokenizer(directory)
+    if (tokenizer !== undefined) checkTokenizer(tokenizer, model, directory)
     return TextGenerator.of(model, tokenizer, options)
   }
 

@@ -10,6 +10,7 @@ import { trainCharacterTokenizer } from '../tokenizers/characters.js'
 import { createTokenizer } from '../tokenizers/node.js'
 import { saveTokenizer } from '../tokenizers/save.js'
 import { buildCausalLm } from './build/causal-lm.js'
+import { buildInstruction, encodeConversation } from './build/instruction.js'
 import { parseRecipe } from './recipe.js'
 
 let folder: string
@@ -133,5 +134,25 @@ describe('build', () => {
     await expect(buildWith(`data.validation=${file}`)).rejects.toThrow(
       /expected at least 2 tokens to validate on, got 1/,
     )
+  })
+})
+
+describe('buildInstruction', () => {
+  it('writes conversations with the template that the checkpoint brings', async () => {
+    const template = "{% for m in messages %}{{ m.role + ':' + m.content + ';' }}{% endfor %}"
+    const directory = saveCheckpoint('abcdefghijklmnopqrstuvwxyz:;', undefined)
+    const config = join(directory, 'tokenizer_config.json')
+    writeFileSync(config, JSON.stringify({ ...JSON.parse(readFileSync(config, 'utf8')), chat_template: template }))
+    const file = join(folder, 'conversations.jsonl')
+    const messages = [
+      { role: 'user', content: 'q' },
+      { role: 'assistant', content: 'a' },
+    ]
+    writeFileSync(file, `${JSON.stringify({ messages })}\n`.repeat(20))
+    const recipe = parseRecipe('objective: instruction', 'test', [`data.train=${file}`, `model.from=${directory}`])
+    const { chatTemplate, tokenizer } = await buildInstruction({ recipe })
+    expect(chatTemplate).toBe(template)
+    const { ids } = await encodeConversation({ messages }, tokenizer, chatTemplate)
+    expect(tokenizer.decode(Array.from(ids))).toBe('user:q;assistant:a;')
   })
 })

@@ -7,8 +7,10 @@ import { type RunState, readRun, writeRun } from '../hub/run-directory.js'
 import { lockRun } from '../hub/run-lock.js'
 import type { Device } from '../runtime/index.js'
 import { saveTokenizer } from '../tokenizers/save.js'
+import { availableMemory } from './available-memory.js'
 import { type BuildOptions, build, type Ingredients } from './build.js'
 import { type Checkpoint, type FitOptions, type FitProgress, type FitResult, fit } from './fit.js'
+import { checkMemory } from './memory-check.js'
 import { MetricsLog } from './metrics-log.js'
 import { parseRecipe, type Recipe, recipeToYaml } from './recipe.js'
 import { type Sample, Sampler } from './sampler.js'
@@ -91,6 +93,7 @@ class Run {
     const { train, sample } = options.recipe
     const { model, tokenizer, objective } = ingredients
     const parameters = model.parameters()
+    checkMemory({ parameters, objective, batchSize: train.batchSize, available: availableMemory() })
     this.#options = options
     this.#ingredients = ingredients
     this.#trainer = new Trainer(parameters, objective, { ...train, device: options.device })

@@ -13,7 +13,7 @@ import { makeTokenizer } from './tokenizer.js'
 export async function buildCausalLm(options: BuildOptions): Promise<Ingredients & ModelWithTokenizer<GPT>> {
   const { recipe, checkpoint, onTokenize } = options
   const { data, train } = recipe
-  const { model, tokenizer } = await languageModel(recipe, checkpoint, () => trainingDocuments(data))
+  const { model, tokenizer, chatTemplate } = await languageModel(recipe, checkpoint, () => trainingDocuments(data))
   const corpus = await loadCorpus(data, tokenizer, { onProgress: onTokenize })
   if (corpus.validation.length < 2) {
     const where = [data.validation ?? data.train].flat().join(', ')
@@ -28,7 +28,7 @@ export async function buildCausalLm(options: BuildOptions): Promise<Ingredients 
     packing: data.packing ?? true,
     contextLength: model.config.contextLength,
   })
-  return { model, tokenizer, objective, size: { count: corpus.train.length, unit: 'tokens' } }
+  return { model, tokenizer, objective, chatTemplate, size: { count: corpus.train.length, unit: 'tokens' } }
 }
 
 /** The language model and tokenizer that a recipe starts from: made, loaded, or those of a run that is resumed. */
@@ -43,6 +43,6 @@ export async function languageModel(
     const tokenizer = await makeTokenizer(recipe.tokenizer, documents, heldBack)
     return { model: makeGPT(recipe, tokenizer), tokenizer }
   }
-  const { model, tokenizer } = await openCheckpoint(from)
-  return { model: languageModelFrom(model, recipe.model, recipe.train.seed), tokenizer }
+  const { model, ...rest } = await openCheckpoint(from)
+  return { model: languageModelFrom(model, recipe.model, recipe.train.seed), ...rest }
 }

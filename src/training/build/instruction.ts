@@ -10,9 +10,11 @@ import { languageModel } from './causal-lm.js'
 /** Sets up instruction tuning on prompts with completions, or on conversations. */
 export async function buildInstruction({ recipe, checkpoint }: BuildOptions): Promise<Ingredients> {
   const { data, train: options } = recipe
-  const { model, tokenizer } = await languageModel(recipe, checkpoint, () => textsOf(data.train))
-  const all = await encodeFiles(data.train, recipe, tokenizer)
-  const given = data.validation === undefined ? undefined : await encodeFiles(data.validation, recipe, tokenizer)
+  const started = await languageModel(recipe, checkpoint, () => textsOf(data.train))
+  const { model, tokenizer, chatTemplate = defaultChatTemplate } = started
+  const all = await encodeFiles(data.train, { recipe, tokenizer, chatTemplate })
+  const given =
+    data.validation === undefined ? undefined : await encodeFiles(data.validation, { recipe, tokenizer, chatTemplate })
   const { train, validation } = given === undefined ? holdOut(all, options.seed) : { train: all, validation: given }
   const { contextLength } = model.config
   const objective = new InstructionTuning({
@@ -23,7 +25,7 @@ export async function buildInstruction({ recipe, checkpoint }: BuildOptions): Pr
     validation,
   })
   const size = { count: train.length, unit: 'examples' } as const
-  return { model, tokenizer, objective, size, chatTemplate: defaultChatTemplate }
+  return { model, tokenizer, objective, size, chatTemplate }
 }
 
 async function* textsOf(files: string | string[]) {
@@ -38,12 +40,11 @@ async function* textsOf(files: string | string[]) {
 
 async function encodeFiles(
   files: string | string[],
-  { data }: Recipe,
-  tokenizer: Tokenizer,
+  { recipe, tokenizer, chatTemplate }: { recipe: Recipe; tokenizer: Tokenizer; chatTemplate: string },
 ): Promise<AnsweredSequence[]> {
   const sequences: AnsweredSequence[] = []
-  for await (const conversation of readConversations(files, data)) {
-    sequences.push(await encodeConversation(conversation, tokenizer))
+  for await (const conversation of readConversations(files, recipe.data)) {
+    sequences.push(await encodeConversation(conversation, tokenizer, chatTemplate))
   }
   return sequences
 }
@@ -52,11 +53,15 @@ async function encodeFiles(
  * A conversation as token ids, the answers marked. A completion ends with the end-of-sequence token where the tokenizer
  * has one, so that the model learns to stop.
  */
-export async function encodeConversation(conversation: Conversation, tokenizer: Tokenizer): Promise<AnsweredSequence> {
+export async function encodeConversation(
+  conversation: Conversation,
+  tokenizer: Tokenizer,
+  chatTemplate = defaultChatTemplate,
+): Promise<AnsweredSequence> {
   const eos = tokenizer.eosTokenId === undefined ? '' : (tokenizer.idToToken(tokenizer.eosTokenId) ?? '')
   const pieces =
     'messages' in conversation
-      ? new ChatTemplate(defaultChatTemplate, eos).pieces(conversation.messages)
+      ? new ChatTemplate(chatTemplate, eos).pieces(conversation.messages)
       : [
           { text: conversation.prompt, isAnswer: false },
           { text: conversation.completion + eos, isAnswer: true },

@@ -1,4 +1,5 @@
 import { CheckpointError, ConfigError, nearestName } from '../../errors.js'
+import { checkTokenizer } from '../../hub/check-tokenizer.js'
 import { loadModel } from '../../hub/checkpoint.js'
 import {
   GPT,
@@ -11,6 +12,7 @@ import {
   gptCharacter,
 } from '../../models/index.js'
 import { initialize, type Module } from '../../nn/index.js'
+import { readChatTemplate } from '../../tokenizers/chat-template-file.js'
 import { loadTokenizer } from '../../tokenizers/node.js'
 import type { Tokenizer } from '../../tokenizers/tokenizer.js'
 import type { ModelOptions, Recipe } from '../recipe.js'
@@ -28,6 +30,8 @@ const presets: Readonly<Record<string, (vocabularySize: number) => GPTConfig>> =
 export interface ModelWithTokenizer<M extends Module = Module> {
   readonly model: M
   readonly tokenizer: Tokenizer
+  /** The chat template of the checkpoint that they come from, where it has one. */
+  readonly chatTemplate?: string | undefined
 }
 
 /**
@@ -41,12 +45,8 @@ export async function openCheckpoint(path: string): Promise<ModelWithTokenizer<G
   if (!(model instanceof GPT || model instanceof GPTForSequenceClassification)) {
     throw new CheckpointError(`${directory}: this objective trains a GPT, not a ${model.constructor.name}`)
   }
-  if (tokenizer.vocabularySize > model.config.vocabularySize) {
-    throw new CheckpointError(
-      `${directory}: the tokenizer has ${tokenizer.vocabularySize} tokens, the model ${model.config.vocabularySize}; they are not of one checkpoint`,
-    )
-  }
-  return { model, tokenizer }
+  checkTokenizer(tokenizer, model, directory)
+  return { model, tokenizer, chatTemplate: readChatTemplate(directory) }
 }
 
 /** A language model's first weights by the recipe's seed. */
