@@ -6,15 +6,16 @@ import type { Shape } from '../graph/index.js'
 import { checkTokenizer } from '../hub/check-tokenizer.js'
 import { loadModel } from '../hub/checkpoint.js'
 import { resolveCheckpoint } from '../hub/run-directory.js'
-import { exactMatch, wordF1 } from '../metrics/answers.js'
+import { type AnswerMetrics, exactMatch, wordF1 } from '../metrics/answers.js'
 import { type ClassificationMetrics, classificationMetrics } from '../metrics/classification.js'
+import { perplexity } from '../metrics/perplexity.js'
 import { GPT } from '../models/index.js'
 import { type Device, ProgramCache } from '../runtime/index.js'
 import { ChatTemplate, defaultChatTemplate } from '../tokenizers/chat-template.js'
 import { readChatTemplate } from '../tokenizers/chat-template-file.js'
 import { loadTokenizer } from '../tokenizers/node.js'
 import { causalEvaluationBatches, causalLoss } from '../training/objectives/causal-lm.js'
-import { evaluateLoss } from '../training/trainer.js'
+import { evaluateObjective } from '../training/trainer.js'
 import { TextClassifier } from './text-classifier.js'
 import { TextGenerator } from './text-generator.js'
 
@@ -63,11 +64,11 @@ export async function evaluateCausalLm(path: string, file: string, device?: Devi
       }
     },
   }
-  const programs: Parameters<typeof evaluateLoss>[1] = new ProgramCache(3)
-  const { loss, predictions } = await evaluateLoss(objective, programs, device)
+  const programs: Parameters<typeof evaluateObjective>[1] = new ProgramCache(3)
+  const { loss, predictions } = await evaluateObjective(objective, programs, device)
   programs.dispose()
   text.close()
-  return { examples, tokens: predictions, metrics: { loss, perplexity: Math.exp(loss) } }
+  return { examples, tokens: predictions, metrics: { loss, perplexity: perplexity(loss) } }
 }
 
 /**
@@ -96,14 +97,6 @@ export async function evaluateClassification(
   const predicted = (await classifier.classify(texts)).map(({ label }) => labels.indexOf(label))
   await classifier.dispose()
   return { examples: texts.length, metrics: classificationMetrics(expected, predicted, labels.length) }
-}
-
-/** How often a model's answers are the expected ones. */
-export interface AnswerMetrics {
-  /** Share of answers that are equal, see `exactMatch`. */
-  readonly exactMatch: number
-  /** Mean F1 of the words, see `wordF1`. */
-  readonly f1: number
 }
 
 /** Prompts that are answered at once. */
