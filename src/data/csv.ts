@@ -8,9 +8,15 @@ export interface Row {
   readonly line: number
 }
 
+/** The characters that can stand between the values of a row, the likeliest first. */
+export const delimiters = ['\t', ',', ';', '|'] as const
+
+/** One of {@link delimiters}. */
+export type Delimiter = (typeof delimiters)[number]
+
 /** How a table is written. */
 export interface TableSyntax {
-  readonly delimiter: ',' | '\t'
+  readonly delimiter: Delimiter
   /** Whether a value may stand between `"`, with `""` for a quote in it. */
   readonly quotes: boolean
 }
@@ -19,7 +25,7 @@ export interface TableSyntax {
 type Found = { values: string[]; next: number; lineEnds: number } | undefined
 
 /**
- * Cuts comma- or tab-separated text that comes in pieces into rows (RFC 4180; text/tab-separated-values, which has no
+ * Cuts delimiter-separated text that comes in pieces into rows (RFC 4180; text/tab-separated-values, which has no
  * quotes). Rows end with `\n` or `\r\n`, empty lines are skipped, and a quote within an unquoted value is a character
  * like any other.
  */
@@ -34,7 +40,7 @@ export class RowSplitter {
   constructor(file: string, { delimiter, quotes }: TableSyntax) {
     this.#file = file
     this.#quotes = quotes
-    this.#valueEnd = delimiter === ',' ? /[,\n]/g : /[\t\n]/g
+    this.#valueEnd = new RegExp(`[${delimiter}\\n]`, 'g')
   }
 
   /**

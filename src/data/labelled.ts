@@ -1,6 +1,15 @@
 import { DataError } from '../errors.js'
-import type { DataFormat } from './formats.js'
-import { type DataRecord, type RecordOptions, readRecords } from './records.js'
+import {
+  asText,
+  type ColumnOptions,
+  type Columns,
+  cellText,
+  findColumn,
+  readColumns,
+  requireColumn,
+  showValue,
+} from './columns.js'
+import type { DataRecord } from './records.js'
 
 /** A text, or a pair of texts, with the name of its label. */
 export interface LabelledText {
@@ -11,97 +20,121 @@ export interface LabelledText {
   readonly line: number
 }
 
-/** Which columns hold what: a name, or a position from 0 in a table without a header. */
-export interface LabelledColumns {
-  readonly text?: string | number
-  readonly pair?: string | number
-  readonly label?: string | number
+/** A text, or a pair of texts, with the names of all its labels, of which there may be none. */
+export interface MultiLabelledText extends Omit<LabelledText, 'label'> {
+  readonly labels: readonly string[]
 }
 
-/** How {@link readLabelled} reads. */
-export interface LabelledOptions {
-  readonly format?: DataFormat
-  readonly columns?: LabelledColumns
-  /** Whether the first row of a table names the columns; by default where it holds the name of the label's column. */
-  readonly header?: boolean
-  readonly quotes?: boolean
-}
+/** Which columns hold what. */
+export type LabelledColumns = Columns<'text' | 'pair' | 'label'>
 
-/** Names under which data sets keep their texts and labels, tried in this order. */
-const usualNames = {
-  text: ['text', 'sentence', 'sentence1', 'review', 'content', 'premise', 'question'],
-  pair: ['pair', 'sentence2', 'text_pair', 'hypothesis'],
-  label: ['label', 'labels', 'class', 'category', 'score'],
-}
+/** How {@link readLabelled} and {@link readMultiLabelled} read. */
+export type LabelledOptions = ColumnOptions<'text' | 'pair' | 'label'>
+
+/** Names under which data sets keep two texts, and one text, the likeliest first. */
+const usualPairs = [
+  { text: 'text', pair: 'pair' },
+  { text: 'text', pair: 'text_pair' },
+  { text: 'text_a', pair: 'text_b' },
+  { text: 'sentence1', pair: 'sentence2' },
+  { text: 'premise', pair: 'hypothesis' },
+  { text: 'question1', pair: 'question2' },
+  { text: 'question', pair: 'sentence' },
+]
+const usualTexts = ['text', 'sentence', 'sentence1', 'review', 'content', 'premise', 'question']
+const usualLabels = ['label', 'labels', 'class', 'category', 'score', 'gold_label', 'target']
 
 /**
- * Reads labelled texts from CSV, TSV, JSONL, JSON or Parquet.
+ * Reads texts with one label each from CSV, TSV, JSONL, JSON or Parquet; which of them a file is shows in its content.
  *
- * Columns are found by the names given, else by usual names, else by position: `text, label` or `text, pair, label`.
+ * Columns are found by what is given, else by usual names, else by position: `text, label` or `text, pair, label`.
+ * Numbers pass as they are written, so that a regression reads its targets here too. A text may be empty, a label not.
  *
- * @throws DataError `file:line: problem` where a column is missing, or a text or label is empty
+ * @throws DataError `file:line: problem` where a column is missing or a label is empty or a list
  */
 export async function* readLabelled(
   files: string | readonly string[],
   options: LabelledOptions = {},
-): AsyncGenerator<LabelledText> {
-  const { columns: given = {}, ...reading } = options
-  const header = options.header ?? (await hasHeader(files, options))
-  let columns: Columns | undefined
-  for await (const record of readRecords(files, { ...reading, header })) {
-    columns ??= chooseColumns(record, given)
-    const pair = columns.pair === undefined ? undefined : textOf(record, columns.pair)
-    const label = textOf(record, columns.label)
-    if (label.trim() === '') throw new DataError(`${record.file}:${record.line}: the label is empty`)
-    yield { text: textOf(record, columns.text), pair, label, file: record.file, line: record.line }
+): AsyncGenerator<LabelledText, void, undefined> {
+  for await (const { record, label, ...texts } of readTexts(files, options)) {
+    const value = record.fields[label]
+    if (Array.isArray(value)) {
+      throw problem(
+        record,
+        `expected one label, got a list of ${value.length}; is this data with several labels a text?`,
+      )
+    }
+    yield { ...texts, label: nameOfLabel(record, cellText(record, label)) }
   }
 }
 
-interface Columns {
-  readonly text: string
-  readonly pair: string | undefined
-  readonly label: string
-}
-
-/** Whether the first row holds the name of the label's column; in formats with names the question does not arise. */
-async function hasHeader(
+/**
+ * Reads texts with any number of labels each, as {@link readLabelled} reads them with one. Several labels are a JSON array
+ * or a list in Parquet; any other value is a single label.
+ *
+ * @throws DataError `file:line: problem` where a column is missing, or a label is empty or given twice
+ */
+export async function* readMultiLabelled(
   files: string | readonly string[],
-  { columns = {}, ...reading }: LabelledOptions,
-): Promise<boolean> {
-  const wanted = [columns.text, columns.pair, columns.label].filter((column) => column !== undefined)
-  if (wanted.some((column) => typeof column === 'number')) return false
-  if (wanted.length > 0) return true
-  const options: RecordOptions = { ...reading, header: false }
-  for await (const { fields } of readRecords(files, options)) {
-    return Object.values(fields).some((value) => usualNames.label.includes(String(value).trim().toLowerCase()))
+  options: LabelledOptions = {},
+): AsyncGenerator<MultiLabelledText, void, undefined> {
+  for await (const { record, label, ...texts } of readTexts(files, options)) {
+    const value = record.fields[label]
+    const labels = Array.isArray(value)
+      ? value.map((item) => nameOfLabel(record, listedLabel(record, item)))
+      : [nameOfLabel(record, cellText(record, label))]
+    const double = labels.find((name, i) => labels.indexOf(name) < i)
+    if (double !== undefined) throw problem(record, `the label '${double}' is given twice`)
+    yield { ...texts, labels }
   }
-  return true
 }
 
-function chooseColumns({ fields, file, line }: DataRecord, given: LabelledColumns): Columns {
+/** The texts of records, and the column in which the label is to be found. */
+async function* readTexts(files: string | readonly string[], options: LabelledOptions) {
+  let file: string | undefined
+  let columns: ReturnType<typeof chooseColumns> | undefined
+  for await (const record of readColumns(files, options, usualLabels)) {
+    if (columns === undefined || record.file !== file) columns = chooseColumns(record, options.columns)
+    file = record.file
+    const pair = columns.pair === undefined ? undefined : cellText(record, columns.pair)
+    yield { text: cellText(record, columns.text), pair, file, line: record.line, record, label: columns.label }
+  }
+}
+
+function chooseColumns(record: DataRecord, given: LabelledColumns = {}) {
+  const { text, pair, label } = Object.keys(given).length > 0 ? given : columnsByPosition(record)
+  const known = text === undefined && pair === undefined ? knownPair(record) : undefined
+  return {
+    text: requireColumn(record, 'text', findColumn(record, text, known ? [known.text] : usualTexts)),
+    pair: findColumn(record, pair, known ? [known.pair] : []),
+    label: requireColumn(record, 'label', findColumn(record, label, usualLabels)),
+  }
+}
+
+/** The columns of a table without a header; none where there are names, or too many columns to know them by position. */
+function columnsByPosition({ fields }: DataRecord): LabelledColumns {
   const names = Object.keys(fields)
-  const find = (role: 'text' | 'pair' | 'label') =>
-    given[role] === undefined
-      ? names.find((name) => usualNames[role].includes(name.trim().toLowerCase()))
-      : String(given[role])
-  const byPosition = names.length === 3 ? ['0', '1', '2'] : ['0', undefined, '1']
-  const positional = names.every((name) => /^\d+$/.test(name)) && (names.length === 2 || names.length === 3)
-  const [text, pair, label] = (['text', 'pair', 'label'] as const).map(
-    (role, i) => find(role) ?? (positional ? byPosition[i] : undefined),
-  )
-  if (text !== undefined && label !== undefined) return { text, pair, label }
-  const what = text === undefined ? 'text' : 'label'
-  throw new DataError(
-    `${file}:${line}: no column for the ${what} among ${names.join(', ')}; name it with data.columns.${what}`,
-  )
+  if (names.some((name, position) => name !== String(position))) return {}
+  if (names.length === 2) return { text: 0, label: 1 }
+  return names.length === 3 ? { text: 0, pair: 1, label: 2 } : {}
 }
 
-function textOf({ fields, file, line }: DataRecord, column: string): string {
-  const value = fields[column]
-  if (typeof value === 'string') return value
-  if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint') return String(value)
-  const names = Object.keys(fields).join(', ')
-  throw new DataError(
-    `${file}:${line}: expected a text or number in column '${column}', got ${typeof value} (columns: ${names})`,
-  )
+function knownPair({ fields }: DataRecord): { text: string; pair: string } | undefined {
+  const names = Object.keys(fields).map((name) => name.trim().toLowerCase())
+  return usualPairs.find(({ text, pair }) => names.includes(text) && names.includes(pair))
+}
+
+function nameOfLabel(record: DataRecord, label: string): string {
+  if (label.trim() === '') throw problem(record, 'the label is empty')
+  return label
+}
+
+function listedLabel(record: DataRecord, item: unknown): string {
+  const label = asText(item)
+  if (label === undefined) throw problem(record, `expected texts or numbers as labels, got ${showValue(item)}`)
+  return label
+}
+
+function problem({ file, line }: DataRecord, message: string): DataError {
+  return new DataError(`${file}:${line}: ${message}`)
 }

@@ -1,5 +1,5 @@
 import { DataError } from '../errors.js'
-import { RowSplitter } from './csv.js'
+import { type Delimiter, RowSplitter } from './csv.js'
 import { formatOf } from './detect-format.js'
 import { findFiles } from './find-files.js'
 import type { DataFormat } from './formats.js'
@@ -26,6 +26,8 @@ export interface RecordOptions {
   readonly header?: boolean
   /** Whether values of a table may stand in quotes; by default they may in CSV and may not in TSV. */
   readonly quotes?: boolean
+  /** What stands between the values of a CSV file; a comma by default. */
+  readonly delimiter?: Delimiter
   /** The columns that are needed: Parquet files then read no others. */
   readonly columns?: readonly string[]
   readonly onBytes?: OnBytes
@@ -54,7 +56,7 @@ export async function* readFileRecords(
   options: RecordOptions = {},
 ): AsyncGenerator<DataRecord, void, undefined> {
   const format = options.format ?? (await formatOf(file))
-  const { quotes = format === 'csv' } = options
+  const { quotes = format === 'csv', delimiter = ',' } = options
   switch (format) {
     case 'text':
       return yield* wholeText(file, options)
@@ -65,7 +67,7 @@ export async function* readFileRecords(
     case 'json':
       return yield* jsonArray(file, options)
     case 'csv':
-      return yield* table(file, new RowSplitter(file, { delimiter: ',', quotes }), options)
+      return yield* table(file, new RowSplitter(file, { delimiter, quotes }), options)
     case 'tsv':
       return yield* table(file, new RowSplitter(file, { delimiter: '\t', quotes }), options)
     case 'parquet':
@@ -76,36 +78,46 @@ export async function* readFileRecords(
 /** The longest string that V8 makes. */
 const maximumTextLength = 2 ** 29 - 24
 
-async function* wholeText(file: string, { onBytes }: RecordOptions): AsyncGenerator<DataRecord, void, undefined> {
+/**
+ * The whole text of a file.
+ *
+ * @throws DataError where the file cannot be read, is not UTF-8, or has more than 2²⁹ − 24 characters
+ */
+export async function readWholeText(file: string, onBytes?: OnBytes): Promise<string> {
   let text = ''
   for await (const piece of readText(file, onBytes)) {
     if (text.length + piece.length > maximumTextLength) {
       throw new DataError(
-        `${file}: more than ${maximumTextLength} characters are too many for one record; split the file`,
+        `${file}: more than ${maximumTextLength} characters are too many to read at once; split the file`,
       )
     }
     text += piece
   }
+  return text
+}
+
+async function* wholeText(file: string, { onBytes }: RecordOptions): AsyncGenerator<DataRecord, void, undefined> {
+  const text = await readWholeText(file, onBytes)
   if (text !== '') yield { fields: { [textField]: text }, file, line: 1 }
 }
 
 async function* lines(file: string, { onBytes }: RecordOptions): AsyncGenerator<DataRecord, void, undefined> {
   const splitter = new LineSplitter(file)
-  for await (const { text, line } of split(file, splitter, onBytes)) {
+  for await (const { text, line } of splitFile(file, splitter, onBytes)) {
     if (text !== '') yield { fields: { [textField]: text }, file, line }
   }
 }
 
 async function* jsonLines(file: string, { onBytes }: RecordOptions): AsyncGenerator<DataRecord, void, undefined> {
   const splitter = new LineSplitter(file)
-  for await (const line of split(file, splitter, onBytes)) {
+  for await (const line of splitFile(file, splitter, onBytes)) {
     if (line.text.trim() !== '') yield jsonRecord({ ...line, startsLine: true }, file)
   }
 }
 
 async function* jsonArray(file: string, { onBytes }: RecordOptions): AsyncGenerator<DataRecord, void, undefined> {
   const splitter = new JsonArraySplitter(file)
-  for await (const value of split(file, splitter, onBytes)) yield jsonRecord(value, file)
+  for await (const value of splitFile(file, splitter, onBytes)) yield jsonRecord(value, file)
 }
 
 function jsonRecord(value: JsonText, file: string): DataRecord {
@@ -122,7 +134,7 @@ async function* table(
   { header = true, onBytes }: RecordOptions,
 ): AsyncGenerator<DataRecord, void, undefined> {
   let names: readonly string[] | undefined
-  for await (const { values, line } of split(file, splitter, onBytes)) {
+  for await (const { values, line } of splitFile(file, splitter, onBytes)) {
     if (names === undefined) {
       names = header ? columnNames(values, `${file}:${line}`) : values.map((_, position) => String(position))
       if (header) continue
@@ -142,8 +154,12 @@ function columnNames(values: readonly string[], where: string): readonly string[
   )
 }
 
-/** The parts of a file that a splitter cuts its text into. */
-async function* split<Part>(
+/**
+ * The parts of a file that a splitter cuts its text into.
+ *
+ * @throws DataError where the file cannot be read or is not UTF-8, and what the splitter throws
+ */
+export async function* splitFile<Part>(
   file: string,
   splitter: { push(text: string): Iterable<Part>; end(): Iterable<Part> },
   onBytes?: OnBytes,
