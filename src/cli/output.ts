@@ -16,13 +16,14 @@ class OptionValueError extends UsageError {
 
 /**
  * Wraps the handler of a command for commander: passes the arguments and the merged options of the command and the
- * program, and prints what it returns as one line of JSON under `--json`. Without `--json` the handler writes its own
+ * program, and prints what it returns as one line of JSON under `--json`; a handler that returns nothing has printed its
+ * own. Without `--json` the handler writes its own
  * text to standard output. Errors go on to the program, which prints them and chooses the exit code.
  *
  * @param handler called with the command's arguments and then its options, as commander parsed them
  */
 export function action<Arguments extends readonly unknown[], Options extends GlobalOptions>(
-  handler: (...input: [...Arguments, Options]) => Promise<object | undefined> | object | undefined,
+  handler: (...input: [...Arguments, Options]) => Promise<object | undefined> | object | undefined | Promise<void>,
 ): (...input: unknown[]) => Promise<void> {
   return async (...input) => {
     const command = input.at(-1)
@@ -30,7 +31,7 @@ export function action<Arguments extends readonly unknown[], Options extends Glo
     // Commander's values are untyped: the command's own declarations of arguments and options are what is believed here.
     const typed = [...input.slice(0, -2), options] as [...Arguments, Options]
     const result = await handler(...typed)
-    if (options.json) printJson(result ?? {})
+    if (options.json && result !== undefined) printJson(result)
   }
 }
 

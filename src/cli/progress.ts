@@ -7,6 +7,8 @@ export interface ProgressState {
   loss: number
   /** The loss on the validation text: a new value is always shown. */
   validationLoss: number
+  /** What was measured on the validation data beside the loss. */
+  metrics: Readonly<Record<string, number>>
   learningRate: number
   tokensPerSecond: number
   /** Estimated by the pace so far where it is not given. */
@@ -127,19 +129,20 @@ export class Progress {
  * @param width in characters; where it is infinite there is no bar
  */
 export function formatProgress(state: Partial<ProgressState>, width: number): string {
-  const { step = 0, total, loss, validationLoss, learningRate, tokensPerSecond, secondsLeft } = state
+  const { step = 0, total, loss, validationLoss, metrics = {}, learningRate, tokensPerSecond, secondsLeft } = state
   const share = total ? Math.min(1, step / total) : undefined
   const percentage = share === undefined ? undefined : `${Math.floor(share * 100)}%`
   const bar = share !== undefined && Number.isFinite(width) ? formatBar(share) : undefined
   // In the order of the line; the number says what goes first when there is no room.
   const parts: Array<[text: string | undefined, rank: number]> = [
     [total === undefined ? `step ${step}` : `step ${step}/${total}`, 0],
-    [bar, 7],
+    [bar, 8],
     [percentage, 3],
     [loss === undefined ? undefined : `loss ${loss.toFixed(4)}`, 1],
     [validationLoss === undefined ? undefined : `validation ${validationLoss.toFixed(4)}`, 4],
-    [learningRate === undefined ? undefined : `lr ${learningRate.toExponential(2)}`, 6],
-    [tokensPerSecond === undefined ? undefined : `${formatCount(tokensPerSecond)} tokens/s`, 5],
+    ...mainMetrics(metrics).map((text): [string, number] => [text, 5]),
+    [learningRate === undefined ? undefined : `lr ${learningRate.toExponential(2)}`, 7],
+    [tokensPerSecond === undefined ? undefined : `${formatCount(tokensPerSecond)} tokens/s`, 6],
     [secondsLeft === undefined ? undefined : `${formatDuration(secondsLeft)} left`, 2],
   ]
   let shown = parts.filter(([text]) => text !== undefined)
@@ -149,6 +152,13 @@ export function formatProgress(state: Partial<ProgressState>, width: number): st
     shown = shown.filter(([, rank]) => rank !== least)
   }
   return Number.isFinite(width) ? line().slice(0, Math.max(0, width)) : line()
+}
+
+/** The metrics that stand for the others, at most two. */
+function mainMetrics(metrics: Readonly<Record<string, number>>): string[] {
+  return ['accuracy', 'exactMatch', 'f1', 'pearson']
+    .filter((name) => metrics[name] !== undefined)
+    .map((name) => `${name} ${metrics[name].toFixed(4)}`)
 }
 
 /**

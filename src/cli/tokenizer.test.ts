@@ -73,6 +73,9 @@ describe('heddle tokenizer', () => {
     expect(config).toMatchObject({ unk_token: '[UNK]', pad_token: '[PAD]', cls_token: '[CLS]', mask_token: '[MASK]' })
     const { stdout } = await run('encode', '--model', out, '--text', 'The', '--json')
     expect(JSON.parse(stdout).tokens).toEqual(['[CLS]', 'the', '[SEP]'])
+    await train('--type', 'wordpiece', '--no-lowercase')
+    const cased = await run('encode', '--model', out, '--text', 'The', '--json')
+    expect(JSON.parse(cased.stdout).tokens.join('')).toMatch(/^\[CLS\]T/)
   })
 
   it('trains a unigram model on several files and patterns, of records too', async () => {

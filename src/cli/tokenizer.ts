@@ -22,7 +22,7 @@ interface TrainTokenizerOptions extends GlobalOptions {
   specialTokens?: string[]
   minimumFrequency?: number
   alphabetLimit?: number
-  cased?: boolean
+  lowercase: boolean
   lines: boolean
 }
 
@@ -54,7 +54,8 @@ export function register(program: Command): void {
     .option('--special-tokens <token...>', 'tokens that are not text, instead of the usual ones of the type')
     .option('--minimum-frequency <n>', 'how often a pair must occur to be merged (bpe, wordpiece)', positiveInteger)
     .option('--alphabet-limit <n>', 'how many different characters are kept (unigram, wordpiece)', positiveInteger)
-    .option('--cased', 'tell upper case and accents apart (wordpiece)')
+    .option('--lowercase', 'ignore upper case and accents (wordpiece)', true)
+    .option('--no-lowercase', 'tell upper case and accents apart (wordpiece)')
     .option('--no-lines', 'let tokens run across line ends, for texts that are more than lines')
     .action(action(train))
   tokenizer
@@ -67,13 +68,12 @@ export function register(program: Command): void {
 }
 
 async function train(options: TrainTokenizerOptions) {
-  const { type, vocabularySize, specialTokens, minimumFrequency, alphabetLimit, cased, lines, json } = options
+  const { type, vocabularySize, specialTokens, minimumFrequency, alphabetLimit, lowercase, lines, json } = options
   const files = findFiles(options.files)
   const started = performance.now()
   const status = new TrainingStatus(files, options)
   const text = await trainTokenizer(textsOf(files, status), {
-    ...{ type, vocabularySize, specialTokens, minimumFrequency, alphabetLimit, lines },
-    lowercase: !cased,
+    ...{ type, vocabularySize, specialTokens, minimumFrequency, alphabetLimit, lowercase, lines },
     onProgress: (progress) => status.show(progress),
   })
   status.finish()

@@ -46,6 +46,7 @@ async function train(argument: string | undefined, options: TrainCommandOptions)
       resume: options.resume,
       device: options.device,
       signal: interrupt.signal,
+      onWarning: (message) => progress.note(`heddle: ${message}`),
       onTokenize: (done) => progress.prepare('tokenizing', done),
       onStart: ({ parameters, size, step }) => {
         const where = step === 0 ? '' : `, from step ${step}`
@@ -53,7 +54,7 @@ async function train(argument: string | undefined, options: TrainCommandOptions)
       },
       onStep: ({ step, steps, loss, learningRate, tokensPerSecond, secondsLeft }) =>
         progress.update({ step, total: steps, loss, learningRate, tokensPerSecond, secondsLeft }),
-      onEvaluate: ({ step, validationLoss }) => progress.update({ step, validationLoss }),
+      onEvaluate: ({ step, validationLoss, metrics }) => progress.update({ step, validationLoss, metrics }),
       onSample: ({ prompt, text }) => progress.note(`\n${prompt}${text}\n`),
     })
     progress.finish()
@@ -83,9 +84,12 @@ function summary({
   seconds,
   trainLoss,
   validationLoss,
+  metrics = {},
   checkpoint,
 }: Awaited<ReturnType<typeof runRecipe>>): string {
-  const validation = validationLoss === undefined ? '' : `, validation loss ${validationLoss.toFixed(4)}`
+  const figures = Object.entries(metrics).map(([name, value]) => `, ${name} ${value.toFixed(4)}`)
+  const validation =
+    validationLoss === undefined ? '' : `, validation loss ${validationLoss.toFixed(4)}${figures.join('')}`
   if (steps === 0) return `stopped before the first step\ncheckpoint: ${checkpoint}`
   return [
     `${steps} steps in ${formatDuration(seconds)}: training loss ${trainLoss.toFixed(4)}${validation}`,

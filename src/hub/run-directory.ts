@@ -9,10 +9,12 @@ const schema = z.object({
   status: z.enum(['running', 'stopped', 'finished', 'failed']),
   /** The newest checkpoint's folder, e.g. `checkpoint-500`. */
   last: z.string().optional(),
-  /** The checkpoint with the lowest validation loss. */
+  /** The checkpoint of the best evaluation. */
   best: z.string().optional(),
-  /** The lowest validation loss. */
+  /** The best evaluation's loss. */
   bestLoss: z.number().optional(),
+  /** What the best evaluation measured beside the loss. */
+  bestMetrics: z.record(z.string(), z.number()).optional(),
   /** How the run finished. */
   result: z
     .object({
@@ -21,6 +23,7 @@ const schema = z.object({
       tokensPerSecond: z.number(),
       trainLoss: z.number(),
       validationLoss: z.number().optional(),
+      metrics: z.record(z.string(), z.number()).optional(),
       parameters: z.int(),
     })
     .optional(),

@@ -3,11 +3,12 @@ import { CheckpointError } from '../errors.js'
 import type { Tensor } from '../graph/index.js'
 import { checkTokenizer } from '../hub/check-tokenizer.js'
 import { loadModel } from '../hub/checkpoint.js'
-import { GPTForSequenceClassification } from '../models/index.js'
+import { type Classifier, classifierFeeds, classifierGraph, isClassifier } from '../models/classifier.js'
+import type { TokenSequence } from '../models/index.js'
 import { compile, type Device, float32, type Program } from '../runtime/index.js'
 import { loadTokenizer } from '../tokenizers/node.js'
 import type { Tokenizer } from '../tokenizers/tokenizer.js'
-import { classificationGraph, sequenceFeeds } from '../training/objectives/sequence-classification.js'
+import { encodeTexts } from '../training/build/classification.js'
 
 /** A text's label, with the probability of each. */
 export interface Classification {
@@ -18,18 +19,16 @@ export interface Classification {
   readonly scores: Readonly<Record<string, number>>
 }
 
-type ClassifierProgram = Program<{ logits: Tensor }>
-
 /** Texts of a batch. */
 const batchSize = 32
 
 /** Classifies texts. */
 export class TextClassifier {
-  readonly model: GPTForSequenceClassification
+  readonly model: Classifier
   readonly #tokenizer: Tokenizer
-  readonly #program: ClassifierProgram
+  readonly #program: Program<{ logits: Tensor }>
 
-  private constructor(model: GPTForSequenceClassification, tokenizer: Tokenizer, program: ClassifierProgram) {
+  private constructor(model: Classifier, tokenizer: Tokenizer, program: Program<{ logits: Tensor }>) {
     this.model = model
     this.#tokenizer = tokenizer
     this.#program = program
@@ -42,34 +41,41 @@ export class TextClassifier {
    */
   static async load(path: string, options: { device?: Device } = {}): Promise<TextClassifier> {
     const { model, directory } = loadModel(path)
-    if (!(model instanceof GPTForSequenceClassification)) {
+    if (!isClassifier(model)) {
       throw new CheckpointError(`${path}: classifying needs a classifier, this is a ${model.constructor.name}`)
     }
     const tokenizer = await loadTokenizer(directory)
     checkTokenizer(tokenizer, model, directory)
-    const { ids, last, logits } = classificationGraph(model)
-    const program = await compile({ inputs: { ids, last }, outputs: { logits }, ...options })
+    const { inputs, logits } = classifierGraph(model)
+    const program = await compile({ inputs, outputs: { logits }, ...options })
     return new TextClassifier(model, tokenizer, program)
   }
 
-  /** The label of each text; what is longer than the context loses its beginning. */
+  /** The label of each text; of what is longer than the model sees, the rest is cut off. */
   async classify(texts: readonly string[]): Promise<Classification[]> {
-    const { config, labels } = this.model
-    const encodings = await this.#tokenizer.encodeBatch(texts)
+    const { labels } = this.model
+    const logits = await this.logits(texts.map((text) => ({ text })))
+    return texts.map((_, i) => toClassification(logits.subarray(i * labels.length, (i + 1) * labels.length), labels))
+  }
+
+  /** The logits of texts or pairs of them, one row for each: [texts, labels]. */
+  async logits(texts: readonly { readonly text: string; readonly pair?: string | undefined }[]): Promise<Float32Array> {
+    const { model } = this
+    const encodings = await encodeTexts(texts, { model, tokenizer: this.#tokenizer })
     // An empty text still needs one token to look at.
-    const sequences = encodings.map(({ ids }) =>
-      ids.length === 0 ? [this.#tokenizer.eosTokenId ?? 0] : ids.slice(-config.contextLength),
+    const sequences = encodings.map(
+      (encoding): TokenSequence => (encoding.ids.length === 0 ? { ids: [this.#tokenizer.eosTokenId ?? 0] } : encoding),
     )
-    const found: Classification[] = []
-    for (const batch of sortedBatches(
-      sequences.map((ids) => ids.length),
-      batchSize,
-    )) {
-      const { logits } = await this.#program.run(sequenceFeeds(batch.map((i) => sequences[i])))
-      const values = float32(logits)
-      for (const [row, i] of batch.entries()) {
-        found[i] = toClassification(values.subarray(row * labels.length, (row + 1) * labels.length), labels)
-      }
+    const found = new Float32Array(texts.length * model.labels.length)
+    const lengths = sequences.map(({ ids }) => ids.length)
+    for (const rows of sortedBatches(lengths, batchSize)) {
+      const feeds = classifierFeeds(
+        model,
+        rows.map((row) => sequences[row]),
+      )
+      const values = float32((await this.#program.run(feeds)).logits)
+      const width = model.labels.length
+      for (const [i, row] of rows.entries()) found.set(values.subarray(i * width, (i + 1) * width), row * width)
     }
     return found
   }

@@ -1,4 +1,5 @@
 import type { TokenizeProgress } from '../data/token-cache.js'
+import { ConfigError } from '../errors.js'
 import type { Module } from '../nn/index.js'
 import type { Tokenizer } from '../tokenizers/tokenizer.js'
 import { buildCausalLm } from './build/causal-lm.js'
@@ -25,9 +26,15 @@ export interface BuildOptions {
   readonly checkpoint?: string
   /** Hears how far the data is tokenized, which takes minutes for gigabytes. */
   readonly onTokenize?: (progress: TokenizeProgress) => void
+  /** Hears what is worth knowing about the data, such as that texts were cut. */
+  readonly onWarning?: (message: string) => void
 }
 
-const builders = { 'causal-lm': buildCausalLm, classification: buildClassification, instruction: buildInstruction }
+const builders: Partial<Record<Recipe['objective'], (options: BuildOptions) => Promise<Ingredients>>> = {
+  'causal-lm': buildCausalLm,
+  classification: buildClassification,
+  instruction: buildInstruction,
+}
 
 /**
  * Makes or loads the tokenizer and the model, reads the data and sets up the objective.
@@ -35,5 +42,8 @@ const builders = { 'causal-lm': buildCausalLm, classification: buildClassificati
  * @throws DataError, ConfigError, CheckpointError, TokenizerError for what is missing, damaged or does not fit
  */
 export function build(options: BuildOptions): Promise<Ingredients> {
-  return builders[options.recipe.objective](options)
+  const { objective } = options.recipe
+  const builder = builders[objective]
+  if (builder === undefined) throw new ConfigError(`objective: ${objective} is not there yet`)
+  return builder(options)
 }

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { TrainingError } from '../errors.js'
+import { ConfigError, TrainingError } from '../errors.js'
 import { type Checkpoint, type FitEvents, type FitOptions, fit, type Trainable } from './fit.js'
 import { schedule } from './schedules.js'
 
@@ -21,6 +21,7 @@ class FakeTrainer implements Trainable {
   constructor(
     readonly validation: (step: number) => number | undefined = (step) => 5 - step / 10,
     readonly losses: (step: number) => number = (step) => 10 - step,
+    readonly accuracy?: (step: number) => number,
   ) {}
 
   async step(learningRate: number) {
@@ -30,7 +31,9 @@ class FakeTrainer implements Trainable {
   }
 
   async evaluate() {
-    return this.validation(this.steps)
+    const loss = this.validation(this.steps)
+    const metrics = this.accuracy === undefined ? undefined : { accuracy: this.accuracy(this.steps) }
+    return loss === undefined ? undefined : { loss, predictions: 3, metrics }
   }
 }
 
@@ -47,8 +50,8 @@ async function record(trainer: FakeTrainer, changes: Partial<FitOptions> = {}, e
         events.onStep?.(progress)
       },
       onEvaluate: ({ step, validationLoss }) => void log.push(`evaluate ${step}: ${validationLoss?.toFixed(1)}`),
-      onCheckpoint: ({ step, validationLoss, isBest }) =>
-        log.push(`checkpoint ${step}: ${validationLoss?.toFixed(1) ?? 'none'}${isBest ? ' best' : ''}`),
+      onCheckpoint: ({ step, best }) =>
+        log.push(`checkpoint ${step}${best === undefined ? '' : `: best ${best.validationLoss.toFixed(1)}`}`),
     },
   )
   return { log, result }
@@ -67,11 +70,11 @@ describe('fit', () => {
   it('evaluates before it saves, saves a best state at once, and ends with both', async () => {
     const { log, result } = await record(new FakeTrainer((step) => [9, 9, 9, 9, 2, 9, 9, 9, 3, 9, 2.5][step]))
     expect(log).toEqual([
-      ...['step 1', 'step 2', 'step 3', 'checkpoint 3: none'],
-      ...['step 4', 'evaluate 4: 2.0', 'checkpoint 4: 2.0 best'],
-      ...['step 5', 'step 6', 'checkpoint 6: 2.0', 'step 7'],
-      ...['step 8', 'evaluate 8: 3.0', 'step 9', 'checkpoint 9: 3.0'],
-      ...['step 10', 'evaluate 10: 2.5', 'checkpoint 10: 2.5'],
+      ...['step 1', 'step 2', 'step 3', 'checkpoint 3'],
+      ...['step 4', 'evaluate 4: 2.0', 'checkpoint 4: best 2.0'],
+      ...['step 5', 'step 6', 'checkpoint 6', 'step 7'],
+      ...['step 8', 'evaluate 8: 3.0', 'step 9', 'checkpoint 9'],
+      ...['step 10', 'evaluate 10: 2.5', 'checkpoint 10'],
     ])
     expect(result).toMatchObject({ steps: 10, validationLoss: 2, interrupted: false })
     expect(result.trainLoss).toBeCloseTo(4.5, 12)
@@ -79,12 +82,12 @@ describe('fit', () => {
 
   it('saves once where a checkpoint is due and best at the same time', async () => {
     const { log } = await record(new FakeTrainer(), { evaluateEvery: 3, duration: { steps: 3 } })
-    expect(log.filter((line) => line.startsWith('checkpoint'))).toEqual(['checkpoint 3: 4.7 best'])
+    expect(log.filter((line) => line.startsWith('checkpoint'))).toEqual(['checkpoint 3: best 4.7'])
   })
 
   it('only saves where there is nothing to validate on', async () => {
     const { log, result } = await record(new FakeTrainer(() => undefined), { duration: { steps: 4 } })
-    expect(log).toEqual(['step 1', 'step 2', 'step 3', 'checkpoint 3: none', 'step 4', 'checkpoint 4: none'])
+    expect(log).toEqual(['step 1', 'step 2', 'step 3', 'checkpoint 3', 'step 4', 'checkpoint 4'])
     expect(result.validationLoss).toBeUndefined()
   })
 
@@ -96,6 +99,17 @@ describe('fit', () => {
     expect(trainer.learningRates).toEqual([3, 4, 5, 6, 7, 8, 9].map(rate))
   })
 
+  it('can choose the best by a metric instead of the loss', async () => {
+    const accuracy = (step: number) => [0, 0, 0, 0, 0.7, 0, 0, 0, 0.9, 0, 0.9][step]
+    const trainer = new FakeTrainer((step) => step, undefined, accuracy)
+    const { log, result } = await record(trainer, { metric: 'accuracy' })
+    expect(log.filter((line) => line.includes('best'))).toEqual(['checkpoint 4: best 4.0', 'checkpoint 8: best 8.0'])
+    expect(result).toMatchObject({ validationLoss: 8, metrics: { accuracy: 0.9 } })
+    const misspelt = record(new FakeTrainer(undefined, undefined, accuracy), { metric: 'acuracy' })
+    await expect(misspelt).rejects.toThrow(ConfigError)
+    await expect(misspelt).rejects.toThrow('expected one of loss, accuracy')
+  })
+
   it('means the last hundred losses', async () => {
     const { result } = await record(new FakeTrainer(undefined, (step) => step), { duration: { steps: 250 } })
     expect(result.trainLoss).toBe((151 + 250) / 2)
@@ -105,7 +119,7 @@ describe('fit', () => {
     const trainer = new FakeTrainer()
     trainer.steps = 10
     const earlier = { seconds: 60, recentLosses: [1, 2], evaluationsSinceBest: 0 }
-    const { log, result } = await record(trainer, {}, { earlier, bestLoss: 4 })
+    const { log, result } = await record(trainer, {}, { earlier, best: { validationLoss: 4 } })
     expect(log).toEqual([])
     expect(result).toMatchObject({ steps: 10, trainLoss: 1.5, validationLoss: 4, interrupted: false })
     expect(result.seconds).toBeGreaterThanOrEqual(60)
@@ -117,13 +131,13 @@ describe('an interrupted fit', () => {
     const interrupt = new AbortController()
     const onStep: FitEvents['onStep'] = ({ step }) => step === 5 && interrupt.abort()
     const { log, result } = await record(new FakeTrainer(), {}, { signal: interrupt.signal, onStep })
-    expect(log.slice(-2)).toEqual(['step 5', 'checkpoint 5: 4.6'])
+    expect(log.slice(-2)).toEqual(['step 5', 'checkpoint 5'])
     expect(result).toMatchObject({ steps: 5, interrupted: true })
   })
 
   it('has a checkpoint even before the first step', async () => {
     const { log, result } = await record(new FakeTrainer(), {}, { signal: AbortSignal.abort() })
-    expect(log).toEqual(['checkpoint 0: none'])
+    expect(log).toEqual(['checkpoint 0'])
     expect(result).toMatchObject({ steps: 0, trainLoss: Number.NaN, interrupted: true })
   })
 
@@ -131,7 +145,7 @@ describe('an interrupted fit', () => {
     const interrupt = new AbortController()
     const onStep: FitEvents['onStep'] = ({ step }) => step === 10 && interrupt.abort()
     const { log, result } = await record(new FakeTrainer(), {}, { signal: interrupt.signal, onStep })
-    expect(log.slice(-3)).toEqual(['step 10', 'evaluate 10: 4.0', 'checkpoint 10: 4.0 best'])
+    expect(log.slice(-3)).toEqual(['step 10', 'evaluate 10: 4.0', 'checkpoint 10: best 4.0'])
     expect(result.interrupted).toBe(false)
   })
 
@@ -148,11 +162,8 @@ describe('an interrupted fit', () => {
     expect(last).toMatchObject({ step: 5, recentLosses: [9, 8, 7, 6, 5] })
     const second = new FakeTrainer()
     second.steps = last.step
-    const rest = await record(second, {}, { earlier: last, bestLoss: 4.6 })
-    // The first evaluation of the second part is the first that the log can name a validation loss of.
-    expect(rest.log).toEqual(
-      whole.log.slice(whole.log.indexOf('step 6')).map((line) => line.replace('6: 4.6', '6: none')),
-    )
+    const rest = await record(second, {}, { earlier: last, best: { validationLoss: 4.6 } })
+    expect(rest.log).toEqual(whole.log.slice(whole.log.indexOf('step 6')))
     expect(rest.result).toMatchObject({ steps: 10, trainLoss: whole.result.trainLoss, validationLoss: 4 })
     expect([...first.learningRates, ...second.learningRates]).toEqual(
       Array.from({ length: 10 }, (_, step) => schedule({ ...options, totalSteps: 10 })(step)),
@@ -165,7 +176,7 @@ describe('fit by the clock', () => {
     const clock = fakeClock()
     const onStep = () => void clock.pass(7)
     const { log, result } = await record(new FakeTrainer(), { duration: { minutes: 0.5 } }, { onStep })
-    expect(log.slice(-3)).toEqual(['step 5', 'evaluate 5: 4.5', 'checkpoint 5: 4.5 best'])
+    expect(log.slice(-3)).toEqual(['step 5', 'evaluate 5: 4.5', 'checkpoint 5: best 4.5'])
     expect(result).toMatchObject({ steps: 5, seconds: 35, interrupted: false })
   })
 
@@ -178,8 +189,8 @@ describe('fit by the clock', () => {
     const changes: Partial<FitOptions> = { duration: { minutes: 0.5 }, checkpointEvery: 100, evaluateEvery: 1 }
     const { log } = await record(trainer, changes, { onStep: () => void clock.pass(1) })
     expect(log).toEqual([
-      ...['step 1', 'evaluate 1: 1.0', 'checkpoint 1: 1.0 best'],
-      ...['step 2', 'evaluate 2: 2.0', 'checkpoint 2: 2.0'],
+      ...['step 1', 'evaluate 1: 1.0', 'checkpoint 1: best 1.0'],
+      ...['step 2', 'evaluate 2: 2.0', 'checkpoint 2'],
     ])
   })
 

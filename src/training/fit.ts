@@ -1,4 +1,4 @@
-import { TrainingError } from '../errors.js'
+import { ConfigError, TrainingError } from '../errors.js'
 import { type ScheduleName, schedule } from './schedules.js'
 import type { Trainer } from './trainer.js'
 
@@ -12,8 +12,19 @@ export interface FitOptions {
   readonly warmup: number
   readonly evaluateEvery: number
   readonly checkpointEvery: number
-  /** Evaluations in a row without a lower validation loss after which the training ends; never where left out. */
+  /** What the best checkpoint is chosen by: the lowest validation `loss` (default), or the highest of a metric. */
+  readonly metric?: string
+  /** Evaluations in a row without a better one after which the training ends; never where left out. */
   readonly patience?: number
+}
+
+/** Figures of an evaluation by name, e.g. `accuracy`. */
+export type Metrics = Readonly<Record<string, number>>
+
+/** The evaluation that the best checkpoint was made at. */
+export interface BestEvaluation {
+  readonly validationLoss: number
+  readonly metrics?: Metrics | undefined
 }
 
 /** How far a training is. */
@@ -25,6 +36,8 @@ export interface FitProgress {
   /** Loss of the last step. */
   readonly loss: number
   readonly validationLoss: number | undefined
+  /** What the last evaluation measured beside the loss. */
+  readonly metrics: Metrics | undefined
   readonly learningRate: number
   readonly gradientNorm: number
   readonly tokensPerSecond: number
@@ -39,16 +52,15 @@ export interface FitState {
   readonly seconds: number
   /** Losses of the last steps, at most 100. */
   readonly recentLosses: readonly number[]
-  /** Evaluations since the lowest validation loss. */
+  /** Evaluations since the best one. */
   readonly evaluationsSinceBest: number
 }
 
 /** A moment at which the present state is worth saving. */
 export interface Checkpoint extends FitState {
   readonly step: number
-  readonly validationLoss: number | undefined
-  /** Whether the validation loss is the lowest so far. */
-  readonly isBest: boolean
+  /** The evaluation at this moment, where it is the best so far. */
+  readonly best: BestEvaluation | undefined
 }
 
 /** What {@link fit} reports to and asks. */
@@ -59,8 +71,8 @@ export interface FitEvents {
   readonly onCheckpoint?: (checkpoint: Checkpoint) => void
   /** Ends the training after the step that is running, with a checkpoint. */
   readonly signal?: AbortSignal
-  /** The lowest validation loss before an interruption. */
-  readonly bestLoss?: number
+  /** The best evaluation before an interruption. */
+  readonly best?: BestEvaluation | undefined
   /** Where the interrupted training stood that this one continues. */
   readonly earlier?: FitState
 }
@@ -74,8 +86,10 @@ export interface FitResult {
   readonly tokensPerSecond: number
   /** Mean loss of the last steps, at most 100; not a number where there was none. */
   readonly trainLoss: number
-  /** The lowest validation loss. */
+  /** Of the best evaluation. */
   readonly validationLoss: number | undefined
+  /** Of the best evaluation. */
+  readonly metrics: Metrics | undefined
   /** Whether it ended because the signal asked for it. */
   readonly interrupted: boolean
 }
@@ -106,9 +120,9 @@ class FitLoop {
   readonly #started = performance.now()
   readonly #firstStep: number
   readonly #recent: number[]
-  #bestLoss: number
+  #best: BestEvaluation | undefined
   #evaluationsSinceBest: number
-  #validationLoss: number | undefined
+  #last: BestEvaluation | undefined
   #stepSeconds = 0
   #tokens = 0
   #checkpointed = -1
@@ -119,7 +133,7 @@ class FitLoop {
     this.#events = events
     this.#firstStep = trainer.steps
     this.#recent = [...(events.earlier?.recentLosses ?? [])]
-    this.#bestLoss = events.bestLoss ?? Number.POSITIVE_INFINITY
+    this.#best = events.best
     this.#evaluationsSinceBest = events.earlier?.evaluationsSinceBest ?? 0
   }
 
@@ -135,16 +149,17 @@ class FitLoop {
         await this.#evaluate(progress)
         done = this.#isDone()
       }
-      if (done || signal?.aborted || progress.step % this.#options.checkpointEvery === 0) this.#checkpoint(false)
+      if (done || signal?.aborted || progress.step % this.#options.checkpointEvery === 0) this.#checkpoint()
     }
     // Stopped before the first step: a run that can be resumed has a checkpoint.
-    if (this.#trainer.steps === 0) this.#checkpoint(false)
+    if (this.#trainer.steps === 0) this.#checkpoint()
     return {
       steps: this.#trainer.steps,
       seconds: this.#seconds(),
       tokensPerSecond: this.#tokensPerSecond(),
       trainLoss: mean(this.#recent),
-      validationLoss: Number.isFinite(this.#bestLoss) ? this.#bestLoss : undefined,
+      validationLoss: this.#best?.validationLoss,
+      metrics: this.#best?.metrics,
       interrupted: !done,
     }
   }
@@ -163,7 +178,8 @@ class FitLoop {
       step,
       steps: totalSteps,
       loss,
-      validationLoss: this.#validationLoss,
+      validationLoss: this.#last?.validationLoss,
+      metrics: this.#last?.metrics,
       learningRate,
       gradientNorm,
       tokensPerSecond: this.#tokensPerSecond(),
@@ -173,29 +189,40 @@ class FitLoop {
   }
 
   async #evaluate(progress: FitProgress): Promise<void> {
-    const validationLoss = await this.#trainer.evaluate()
-    if (validationLoss === undefined) return
+    const evaluation = await this.#trainer.evaluate()
+    if (evaluation === undefined) return
+    const { loss: validationLoss, metrics } = evaluation
     if (!Number.isFinite(validationLoss)) {
       throw new TrainingError(
         `training: the validation loss is ${validationLoss} after step ${progress.step}; lower train.learningRate (now ${progress.learningRate}), lengthen train.warmup or set train.clip`,
       )
     }
-    this.#validationLoss = validationLoss
-    const isBest = validationLoss < this.#bestLoss
+    this.#last = { validationLoss, metrics }
+    const isBest = this.#best === undefined || this.#figure(this.#last) > this.#figure(this.#best)
     this.#evaluationsSinceBest = isBest ? 0 : this.#evaluationsSinceBest + 1
-    await this.#events.onEvaluate?.({ ...progress, validationLoss, seconds: this.#seconds() })
+    await this.#events.onEvaluate?.({ ...progress, ...this.#last, metrics, seconds: this.#seconds() })
     if (!isBest) return
-    this.#bestLoss = validationLoss
-    this.#checkpoint(true)
+    this.#best = this.#last
+    this.#checkpoint(this.#best)
   }
 
-  #checkpoint(isBest: boolean): void {
+  /** What makes one evaluation better than another: higher is better. */
+  #figure({ validationLoss, metrics = {} }: BestEvaluation): number {
+    const { metric = 'loss' } = this.#options
+    if (metric === 'loss') return -validationLoss
+    const value = metrics[metric]
+    if (value !== undefined) return value
+    const known = ['loss', ...Object.keys(metrics)].join(', ')
+    throw new ConfigError(`train.metric: expected one of ${known}, which this objective measures, got ${metric}`)
+  }
+
+  #checkpoint(best?: BestEvaluation): void {
     const step = this.#trainer.steps
     if (this.#checkpointed === step) return
     this.#checkpointed = step
     const evaluationsSinceBest = this.#evaluationsSinceBest
     const state = { seconds: this.#seconds(), recentLosses: this.#recent, evaluationsSinceBest }
-    this.#events.onCheckpoint?.({ step, validationLoss: this.#validationLoss, isBest, ...state })
+    this.#events.onCheckpoint?.({ step, best, ...state })
   }
 
   #isDone(): boolean {

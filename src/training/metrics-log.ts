@@ -18,6 +18,8 @@ const entrySchema = z.looseObject({
   /** Training loss of the step. */
   loss: z.number().nullish(),
   validationLoss: z.number().nullish(),
+  /** What an evaluation measured beside the loss. */
+  metrics: z.record(z.string(), z.number()).optional(),
   learningRate: z.number().nullish(),
   gradientNorm: z.number().nullish(),
   tokensPerSecond: z.number().nullish(),
@@ -99,6 +101,7 @@ function toRecord(entry: MetricsEntry): Uint8Array {
     const value = entry[key]
     if (typeof value === 'number') scalars[tag] = value
   }
+  for (const [name, value] of Object.entries(entry.metrics ?? {})) scalars[`validation/${name}`] = value
   const samples = entry.samples?.map(({ prompt, text }, i) => [`sample/${i}`, `**${prompt}**${text}`])
   const event: TensorBoardEvent = {
     time: entry.time,

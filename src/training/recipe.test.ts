@@ -44,6 +44,7 @@ const shakespeare: Recipe = {
     evaluateEvery: 250,
     checkpointEvery: 250,
     keep: 1,
+    metric: 'loss',
     logEvery: 10,
     seed: 1337,
   },
@@ -111,7 +112,7 @@ describe('parseRecipe', () => {
     expect(model).toEqual({ from: 'runs/a', dropout: 0.1 })
     expect(tokenizer).toBeUndefined()
     expect(message('model: {from: runs/a, layers: 4}')).toBe(
-      'r.yaml: model.layers: model.from brings the architecture (valid: from, dropout)',
+      'r.yaml: model.layers: model.from brings the architecture (valid: from, dropout, pooling)',
     )
     expect(message('model: {from: runs/a}\ntokenizer: {type: bpe}')).toBe(
       'r.yaml: tokenizer: expected no tokenizer, because model.from brings its own, got {"type":"bpe"}',
@@ -137,7 +138,7 @@ describe('parseRecipe', () => {
     ],
     [
       'batchSize: 3',
-      'batchSize: unknown key, did you mean train.batchSize? (valid: model, tokenizer, data, objective, train, sample)',
+      'batchSize: unknown key, did you mean train.batchSize? (valid: model, tokenizer, data, objective, masking, train, sample)',
     ],
     ['modle: {}', 'modle: unknown key, did you mean model? (valid:'],
     ['qqqqqqqqqqqq: 1', 'qqqqqqqqqqqq: unknown key (valid:'],
@@ -160,7 +161,7 @@ describe('parseRecipe', () => {
     ],
     ['train: 3', 'train: expected a section with the keys steps, epochs,'],
     ['model: {bias: "no"}', 'model.bias: expected true or false, got "no"'],
-    ['model: {type: gtp}', 'model.type: expected one of gpt, got "gtp" (did you mean gpt?)'],
+    ['model: {type: gtp}', 'model.type: expected one of gpt, bert, roberta, distilbert, got "gtp" (did you mean gpt?)'],
     ['model: {width: 130}', 'model.heads: expected a divisor of model.width (130), got 4'],
     ['tokenizer: {type: byte}', 'tokenizer.type: expected one of characters, bpe, wordpiece, unigram, got "byte"'],
     [

@@ -17,6 +17,10 @@ const fraction = () => {
   const expected = 'a number of 0 or more and below 1'
   return z.number(expected).min(0, expected).lt(1, expected)
 }
+const share = () => {
+  const expected = 'a number above 0 and below 1'
+  return z.number(expected).gt(0, expected).lt(1, expected)
+}
 const flag = () => z.boolean('true or false')
 const text = (what: string) => z.string(what).min(1, what)
 const oneOf = <const Names extends readonly [string, ...string[]]>(names: Names) => z.enum(names, list(names))
@@ -24,7 +28,18 @@ const section = <Shape extends z.ZodRawShape>(shape: Shape) => z.strictObject(sh
 
 const activation = () => oneOf(['gelu', 'gelu_new', 'relu', 'silu'])
 
-const gptType = oneOf(['gpt']).default('gpt')
+/** The encoders, whose sizes are described alike. */
+const encoderTypes = ['bert', 'roberta', 'distilbert'] as const
+
+// The message names all types, because this is also the schema that judges a type that does not exist.
+const gptType = z.literal('gpt', list(['gpt', ...encoderTypes])).default('gpt')
+
+function headsDivideWidth(payload: z.core.ParsePayload<{ heads: number; width: number }>): void {
+  const { heads, width } = payload.value
+  if (width % heads === 0) return
+  const message = `a divisor of model.width (${width})`
+  payload.issues.push({ code: 'custom', path: ['heads'], message, input: heads })
+}
 
 const gptModel = section({
   type: gptType,
@@ -35,11 +50,7 @@ const gptModel = section({
   dropout: fraction().default(0),
   bias: flag().default(false),
   activation: activation().default('gelu'),
-}).check(({ value: { heads, width }, issues }) => {
-  if (width % heads === 0) return
-  const message = `a divisor of model.width (${width})`
-  issues.push({ code: 'custom', path: ['heads'], message, input: heads })
-})
+}).check(headsDivideWidth)
 
 const gptPreset = section({
   type: gptType,
@@ -53,13 +64,45 @@ const gptPreset = section({
   activation: activation().optional(),
 })
 
+const pooling = () => oneOf(['cls', 'mean'])
+
+const encoderModel = section({
+  type: oneOf(encoderTypes),
+  layers: integer(1).default(4),
+  heads: integer(1).default(4),
+  width: integer(1).default(128),
+  innerWidth: integer(1).optional(),
+  contextLength: integer(1).default(128),
+  dropout: fraction().default(0.1),
+  activation: activation().default('gelu'),
+  pooling: pooling().optional(),
+  relativePositions: flag().default(false),
+}).check(headsDivideWidth)
+
+const encoderPreset = section({
+  type: oneOf(encoderTypes).default('bert'),
+  preset: text('the name of a preset'),
+  layers: integer(1).optional(),
+  heads: integer(1).optional(),
+  width: integer(1).optional(),
+  innerWidth: integer(1).optional(),
+  contextLength: integer(1).optional(),
+  dropout: fraction().optional(),
+  activation: activation().optional(),
+  pooling: pooling().optional(),
+  relativePositions: flag().optional(),
+})
+
 const checkpointModel = section({
   from: text('a checkpoint directory'),
   dropout: fraction().optional(),
+  pooling: pooling().optional(),
 })
 
 /** The schemas of each `model.type`: with its sizes written out, and with a preset that brings them. */
-const modelTypes = { gpt: { sizes: gptModel, preset: gptPreset } }
+const gptSchemas = { sizes: gptModel, preset: gptPreset }
+const encoderSchemas = { sizes: encoderModel, preset: encoderPreset }
+const modelTypes = { gpt: gptSchemas, bert: encoderSchemas, roberta: encoderSchemas, distilbert: encoderSchemas }
 
 const characters = section({ type: z.literal('characters').default('characters') })
 
@@ -68,6 +111,7 @@ const tokenizerTypes = ['bpe', 'wordpiece', 'unigram'] as const
 const trainedTokenizer = section({
   // The message names all types, because this is also the schema that judges a type that does not exist.
   type: z.enum(tokenizerTypes, list(['characters', ...tokenizerTypes])),
+  lowercase: flag().optional(),
   vocabularySize: integer(1).default(8000),
 })
 
@@ -87,16 +131,33 @@ const column = () => {
   return z.union([text(expected), z.int(expected).min(0, expected)], expected)
 }
 
+/** Every part that a column can play in an objective. */
+const parts = {
+  text: column().optional(),
+  pair: column().optional(),
+  label: column().optional(),
+  tag: column().optional(),
+  question: column().optional(),
+  context: column().optional(),
+  answers: column().optional(),
+  choices: column().optional(),
+  head: column().optional(),
+  tail: column().optional(),
+}
+
 const data = section({
   train: files(),
   validation: files().optional(),
   format: oneOf(dataFormats).optional(),
-  // One key for every part that a column can play in an objective.
-  columns: section({ text: column().optional(), pair: column().optional(), label: column().optional() }).optional(),
+  columns: section(parts).optional(),
   header: flag().optional(),
   quotes: flag().optional(),
   packing: flag().optional(),
   validationTokens: integer(1).optional(),
+  maxLength: integer(2).optional(),
+  stride: integer(0).optional(),
+  trainArticles: share().optional(),
+  problemType: oneOf(['single_label_classification', 'multi_label_classification', 'regression']).optional(),
 })
 
 const beta = fraction()
@@ -110,6 +171,11 @@ const train = section({
   optimizer: oneOf(['adamw']).default('adamw'),
   learningRate: positive().default(1e-3),
   betas: z.tuple([beta, beta], 'two numbers [beta1, beta2]').default([0.9, 0.99]),
+  layerDecay: positive().max(1, 'a number above 0 and at most 1').optional(),
+  freezeLayers: integer(0).optional(),
+  classWeights: z
+    .union([z.literal('balanced'), z.record(z.string(), positive())], 'balanced, or a weight for each label')
+    .optional(),
   weightDecay: notNegative().default(0.1),
   schedule: oneOf(scheduleNames).default('cosine'),
   warmup: notNegative()
@@ -120,6 +186,7 @@ const train = section({
   evaluateEvery: integer(1).default(250),
   checkpointEvery: integer(1).default(250),
   keep: integer(1).default(1),
+  metric: text('loss, or a figure that the objective measures such as accuracy').default('loss'),
   patience: integer(1).optional(),
   logEvery: integer(1).default(10),
   seed: integer(0).default(1337),
@@ -135,7 +202,25 @@ const train = section({
   }))
 
 /** What a model can learn. */
-const objectives = ['causal-lm', 'classification', 'instruction'] as const
+const objectives = [
+  'causal-lm',
+  'masked-lm',
+  'classification',
+  'tagging',
+  'answering',
+  'multiple-choice',
+  'relation',
+  'instruction',
+] as const
+
+/** What trains an encoder where the recipe does not name a kind of model. */
+const encoderObjectives: readonly unknown[] = ['masked-lm', 'tagging', 'answering', 'multiple-choice', 'relation']
+
+const masking = section({
+  share: fraction().default(0.15),
+  wholeWords: flag().default(false),
+  nextSentence: flag().default(false),
+})
 
 const sample = section({
   prompts: z.array(text('texts to continue'), 'a list of texts').min(1, 'a list of texts'),
@@ -147,7 +232,7 @@ const sample = section({
 const durations = ['steps', 'epochs', 'minutes'] as const
 
 /** The key names of every section, to point from a key in the wrong place to the right one. */
-const keysOfSections = { model: gptPreset, tokenizer: trainedTokenizer, data, train: train.in, sample }
+const keysOfSections = { model: encoderPreset, tokenizer: trainedTokenizer, data, masking, train: train.in, sample }
 
 /**
  * A GPT described by its sizes: layers, attention heads, width C, contextLength T in tokens, dropout probability, bias
@@ -158,11 +243,23 @@ export type GptOptions = z.infer<typeof gptModel>
 /** A GPT whose sizes come from a named preset, with the exceptions written beside it. */
 export type GptPresetOptions = z.infer<typeof gptPreset>
 
+/**
+ * An encoder described by its sizes: `innerWidth` of the feed-forward layers (default 4 · width), what stands for a whole
+ * sequence (`pooling`: its first token or the mean of all), and whether attention knows distances beside the positions.
+ */
+export type EncoderOptions = z.infer<typeof encoderModel>
+
+/** An encoder whose sizes come from a named preset, with the exceptions written beside it. */
+export type EncoderPresetOptions = z.infer<typeof encoderPreset>
+
+/** How tokens are hidden: which share, whether whole words are, and whether pairs of sentences are learnt from too. */
+export type MaskingOptions = z.infer<typeof masking>
+
 /** A checkpoint directory to go on from: it brings the architecture and the tokenizer. */
 export type CheckpointOptions = z.infer<typeof checkpointModel>
 
 /** What to train. */
-export type ModelOptions = GptOptions | GptPresetOptions | CheckpointOptions
+export type ModelOptions = GptOptions | GptPresetOptions | EncoderOptions | EncoderPresetOptions | CheckpointOptions
 
 /** How text becomes token ids: single characters, a tokenizer to be trained, or one from a directory. */
 export type TokenizerOptions =
@@ -173,16 +270,21 @@ export type TokenizerOptions =
 /**
  * The files to learn from and to be judged by; without `validation`, the end of `train` is split off. `format`, `columns`,
  * `header` and `quotes` say how they are read where that does not show; `packing: false` keeps documents apart in windows
- * of their own; `validationTokens` is the most that is validated on (default 1,048,576).
+ * of their own; `maxLength` is the most tokens of an example, `stride` how many two windows of a longer one have in common;
+ * `trainArticles` is the share of the articles of `train`, the first ones, whose questions are learnt from where there is no
+ * `validation`: the rest validates;
+ * `problemType` says whether texts have one label, several, or a number; `validationTokens` is the most that is validated on (default 1,048,576).
  */
 export type DataOptions = z.infer<typeof data>
 
 /**
  * How to train. Exactly one of `steps` (of the optimizer), `epochs` and `minutes` is there. One step takes
- * batchSize · accumulate windows. `warmup` and `minimumLearningRate` are those of the schedule; `clip` is the largest
+ * batchSize · accumulate windows or examples. `layerDecay` multiplies the learning rate once for every layer that lies
+ * above a parameter, `freezeLayers` keeps the embeddings and that many layers as they are, `classWeights` weighs the
+ * examples of labels (`balanced`: inversely to how often they occur). `warmup` and `minimumLearningRate` are those of the schedule; `clip` is the largest
  * norm of the gradient, 0 for none; `evaluateEvery`, `checkpointEvery` and `logEvery` count steps. The newest `keep`
- * checkpoints are kept, and the best and the last one always; `patience` is how many evaluations in a row may pass without a
- * lower validation loss before the training ends.
+ * checkpoints are kept, and the best (by `metric`) and the last one always; `patience` is how many evaluations in a row may
+ * pass without a better one before the training ends.
  */
 export type TrainOptions = z.infer<typeof train>
 
@@ -196,10 +298,14 @@ export interface Recipe {
   tokenizer?: TokenizerOptions | undefined
   data: DataOptions
   /**
-   * What the model learns: `causal-lm` predicts the next token, `classification` the label of a text, `instruction` the
-   * answers of conversations.
+   * What the model learns: `causal-lm` predicts the next token, `masked-lm` hidden ones, `classification` the label of a
+   * text, `tagging` those of its words, `answering` where in a text the answer to a question is, `multiple-choice` which
+   * continuation is right, `relation` what two marked spans have to do with each other, `instruction` the answers of
+   * conversations.
    */
   objective: (typeof objectives)[number]
+  /** How tokens are hidden, for `masked-lm`. */
+  masking?: MaskingOptions | undefined
   train: TrainOptions
   /** Texts to write at each evaluation, to see what the model has learnt. */
   sample?: SampleOptions | undefined
@@ -252,10 +358,11 @@ export function recipeToYaml(recipe: Recipe): string {
 
 function recipeSchema(document: Record<string, unknown>) {
   return section({
-    model: modelSchema(document.model),
+    model: modelSchema(document),
     tokenizer: comesFromCheckpoint(document) ? noTokenizer : tokenizerSchema(document.tokenizer),
     data,
     objective: oneOf(objectives).default('causal-lm'),
+    masking: document.objective === 'masked-lm' ? masking.default(masking.parse({})) : masking.optional(),
     train,
     sample: sample.optional(),
   })
@@ -268,15 +375,26 @@ function comesFromCheckpoint({ model }: Record<string, unknown>): boolean {
 /** Adds the sections that are not written: all their keys have defaults, or are asked for by name. */
 function withSections(document: Record<string, unknown>): Record<string, unknown> {
   const tokenizer = comesFromCheckpoint(document) ? undefined : {}
-  return { model: {}, tokenizer, data: {}, train: {}, ...document }
+  return { model: {}, tokenizer, data: {}, train: {}, ...withModelType(document) }
+}
+
+/** Names the kind of model where the recipe leaves it to the objective. */
+function withModelType(document: Record<string, unknown>): Record<string, unknown> {
+  const { model = {}, objective } = document
+  if (!isMap(model) || comesFromCheckpoint(document) || model.type !== undefined) return document
+  const preset = String(model.preset)
+  const type =
+    encoderTypes.find((name) => preset.startsWith(name)) ??
+    (encoderObjectives.includes(objective) || preset.startsWith('minilm') ? 'bert' : 'gpt')
+  return { ...document, model: { type, ...model } }
 }
 
 /** The schema that fits what a model section has: not a union, whose errors would speak of every member. */
-function modelSchema(model: unknown): typeof gptModel | typeof gptPreset | typeof checkpointModel {
+function modelSchema({ model }: Record<string, unknown>) {
   if (!isMap(model)) return gptModel
   if (Object.hasOwn(model, 'from')) return checkpointModel
-  const { sizes, preset } = modelTypes.gpt
-  return Object.hasOwn(model, 'preset') ? preset : sizes
+  const schemas = Object.entries(modelTypes).find(([type]) => type === model.type)?.[1] ?? gptSchemas
+  return Object.hasOwn(model, 'preset') ? schemas.preset : schemas.sizes
 }
 
 function tokenizerSchema(tokenizer: unknown) {

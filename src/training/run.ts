@@ -2,6 +2,7 @@ import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { ConfigError, UsageError } from '../errors.js'
 import { saveModel } from '../hub/checkpoint.js'
+import { writeDataSettings } from '../hub/data-settings.js'
 import { makeFolder, readTextFile, writeFileAtomically } from '../hub/files.js'
 import { type RunState, readRun, writeRun } from '../hub/run-directory.js'
 import { lockRun } from '../hub/run-lock.js'
@@ -9,9 +10,10 @@ import type { Device } from '../runtime/index.js'
 import { saveTokenizer } from '../tokenizers/save.js'
 import { availableMemory } from './available-memory.js'
 import { type BuildOptions, build, type Ingredients } from './build.js'
-import { type Checkpoint, type FitOptions, type FitProgress, type FitResult, fit } from './fit.js'
+import { type BestEvaluation, type Checkpoint, type FitOptions, type FitProgress, type FitResult, fit } from './fit.js'
 import { checkMemory } from './memory-check.js'
 import { MetricsLog } from './metrics-log.js'
+import { layerRates } from './rates.js'
 import { parseRecipe, type Recipe, recipeToYaml } from './recipe.js'
 import { type Sample, Sampler } from './sampler.js'
 import { Trainer } from './trainer.js'
@@ -28,6 +30,7 @@ export interface TrainingRunOptions {
   /** Ends the training cleanly, with a checkpoint. */
   readonly signal?: AbortSignal
   readonly onTokenize?: BuildOptions['onTokenize']
+  readonly onWarning?: BuildOptions['onWarning']
   readonly onStart?: (run: Ingredients & { readonly parameters: number; readonly step: number }) => void
   readonly onStep?: (progress: FitProgress) => void
   readonly onEvaluate?: (progress: FitProgress) => void
@@ -42,6 +45,8 @@ export interface TrainingRunResult {
   readonly trainLoss: number
   /** Absent where there is nothing to validate on. */
   readonly validationLoss?: number
+  /** What the objective measures beside the loss, at the best evaluation. */
+  readonly metrics?: Readonly<Record<string, number>>
   readonly parameters: number
   /** The best checkpoint's directory where there is validation data, else the last one's. */
   readonly checkpoint: string
@@ -58,7 +63,7 @@ export interface TrainingRunResult {
  * errors of the data, the recipe, the checkpoint; TrainingError where the loss stops being a number
  */
 export async function runRecipe(options: TrainingRunOptions): Promise<TrainingRunResult> {
-  const { recipe, directory, onTokenize } = options
+  const { recipe, directory, onTokenize, onWarning } = options
   const earlier = readRun(directory)
   if (earlier !== undefined && !options.resume) {
     throw new UsageError(
@@ -70,7 +75,7 @@ export async function runRecipe(options: TrainingRunOptions): Promise<TrainingRu
   }
   const checkpoint = earlier?.last === undefined ? undefined : join(directory, earlier.last)
   if (checkpoint !== undefined) checkSameRun(directory, recipe)
-  const ingredients = await build({ recipe, checkpoint, onTokenize })
+  const ingredients = await build({ recipe, checkpoint, onTokenize, onWarning })
   makeFolder(directory)
   const unlock = lockRun(directory)
   try {
@@ -96,7 +101,8 @@ class Run {
     checkMemory({ parameters, objective, batchSize: train.batchSize, available: availableMemory() })
     this.#options = options
     this.#ingredients = ingredients
-    this.#trainer = new Trainer(parameters, objective, { ...train, device: options.device })
+    const rateOf = layerRates(Object.keys(parameters), train)
+    this.#trainer = new Trainer(parameters, objective, { ...train, device: options.device, rateOf })
     this.#parameters = Object.values(parameters).reduce((sum, { size }) => sum + size, 0)
     this.#sampler = sample === undefined ? undefined : new Sampler(model, tokenizer, { ...sample, seed: train.seed })
     this.#state = { ...earlier, status: 'running' }
@@ -115,7 +121,7 @@ class Run {
         onEvaluate: (progress) => this.#onEvaluate(progress),
         onCheckpoint: (state) => this.#checkpoint(state),
         signal,
-        bestLoss: this.#state.bestLoss,
+        best: bestOf(this.#state),
         earlier,
       })
       return this.#finish(result)
@@ -157,11 +163,12 @@ class Run {
     this.#options.onEvaluate?.(progress)
     const samples = await this.#sampler?.write()
     for (const sample of samples ?? []) this.#options.onSample?.(sample)
-    this.#log?.add({ step: progress.step, validationLoss: progress.validationLoss, samples })
+    const { step, validationLoss, metrics } = progress
+    this.#log?.add({ step, validationLoss, metrics, samples })
   }
 
   /** Saves the present state aside and renames it into place, then points to it, then removes what nothing points to. */
-  #checkpoint({ step, validationLoss, isBest, ...state }: Checkpoint): void {
+  #checkpoint({ step, best: evaluation, ...state }: Checkpoint): void {
     const { directory } = this.#options
     const { model, tokenizer, chatTemplate } = this.#ingredients
     const name = `checkpoint-${step}`
@@ -169,10 +176,12 @@ class Run {
     makeFolder(aside)
     saveTokenizer(aside, tokenizer, { contextLength: model.config.contextLength, chatTemplate })
     saveTrainingState(aside, this.#trainer, state)
+    writeDataSettings(aside, this.#options.recipe.data)
     saveModel(aside, model, { eosTokenId: tokenizer.eosTokenId })
     rmSync(join(directory, name), { recursive: true, force: true })
     renameSync(aside, join(directory, name))
-    const best = isBest ? { best: name, bestLoss: validationLoss } : {}
+    const { validationLoss, metrics } = evaluation ?? {}
+    const best = evaluation === undefined ? {} : { best: name, bestLoss: validationLoss, bestMetrics: metrics }
     this.#write({ ...this.#state, last: name, ...best })
     this.#removeOld()
   }
@@ -223,6 +232,11 @@ function checkSameRun(directory: string, recipe: Recipe): void {
       `${directory}: this run was started with another ${part} than the recipe's; resume it with ${path}, or choose another --out`,
     )
   }
+}
+
+/** The best evaluation so far. */
+function bestOf({ bestLoss, bestMetrics }: RunState): BestEvaluation | undefined {
+  return bestLoss === undefined ? undefined : { validationLoss: bestLoss, metrics: bestMetrics }
 }
 
 /** The checkpoint to use: the best, else the last. */

@@ -1,5 +1,5 @@
 import { TrainingError, UsageError } from '../errors.js'
-import type { Parameter } from '../graph/index.js'
+import type { Parameter, Tensor } from '../graph/index.js'
 import { compile, type Device, float32, ParameterMemory, ProgramCache } from '../runtime/index.js'
 import { GradientPrograms } from './gradient-programs.js'
 import type { Objective } from './objectives/objective.js'
@@ -16,6 +16,17 @@ export interface TrainerOptions {
   /** Of dropout. */
   readonly seed: number
   readonly device?: Device
+  /** What the learning rate is multiplied with for a parameter, by its name; 0 freezes it (default 1 for all). */
+  readonly rateOf?: (name: string) => number
+}
+
+/** What an evaluation found. */
+export interface Evaluation {
+  /** Mean over all predictions. */
+  readonly loss: number
+  readonly predictions: number
+  /** What the objective measures beside the loss. */
+  readonly metrics?: Readonly<Record<string, number>>
 }
 
 /** What one update did. */
@@ -39,21 +50,24 @@ export class Trainer {
   readonly optimizer: AdamW
   readonly #objective: Objective
   readonly #gradients: GradientPrograms
-  readonly #evaluations = new ProgramCache<{ loss: ReturnType<Objective['loss']>['loss'] }>(3)
+  readonly #evaluations = new ProgramCache<Record<string, Tensor>>(3)
   readonly #options: TrainerOptions
 
   constructor(parameters: Readonly<Record<string, Parameter>>, objective: Objective, options: TrainerOptions) {
     this.#objective = objective
     this.#options = options
-    this.memory = moveToMemory(parameters)
+    const { rateOf } = options
+    const trained = Object.fromEntries(Object.entries(parameters).filter(([name]) => rateOf?.(name) !== 0))
+    this.memory = moveToMemory(trained)
     this.optimizer = new AdamW(this.memory, {
       betas: [...options.betas],
       weightDecay: options.weightDecay,
       clip: options.clip === 0 ? undefined : options.clip,
       // Decay shrinks weights towards zero; a bias or the scale of a norm should not be drawn there.
       decays: (name) => parameters[name].shape.length > 1,
+      rateOf,
     })
-    this.#gradients = new GradientPrograms(objective, parameters, this.memory, options)
+    this.#gradients = new GradientPrograms(objective, trained, this.memory, options)
   }
 
   /** Updates made so far. */
@@ -81,10 +95,10 @@ export class Trainer {
     return { loss, gradientNorm, predictions: batches.reduce((sum, batch) => sum + batch.predictions, 0) }
   }
 
-  /** The mean loss over all validation predictions, without dropout; undefined where there is no validation data. */
-  async evaluate(): Promise<number | undefined> {
-    const result = await evaluateLoss(this.#objective, this.#evaluations, this.#options.device)
-    return result.predictions === 0 ? undefined : result.loss
+  /** Measures all validation predictions, without dropout; undefined where there is no validation data. */
+  async evaluate(): Promise<Evaluation | undefined> {
+    const result = await evaluateObjective(this.#objective, this.#evaluations, this.#options.device)
+    return result.predictions === 0 ? undefined : result
   }
 
   /** Frees the programs. */
@@ -94,24 +108,29 @@ export class Trainer {
   }
 }
 
-/** The mean loss over all evaluation batches of an objective, and how many predictions it is the mean of. */
-export async function evaluateLoss(
-  objective: Pick<Objective, 'loss' | 'evaluationBatches'>,
-  programs: ProgramCache<{ loss: ReturnType<Objective['loss']>['loss'] }>,
+/** Measures all evaluation batches of an objective. */
+export async function evaluateObjective(
+  objective: Pick<Objective, 'loss' | 'evaluationBatches' | 'scorer'>,
+  programs: ProgramCache<Record<string, Tensor>>,
   device?: Device,
-): Promise<{ loss: number; predictions: number }> {
+): Promise<Evaluation> {
+  const scorer = objective.scorer?.()
   let sum = 0
   let predictions = 0
   for (const batch of objective.evaluationBatches()) {
     const program = await programs.get(batch.shape.join('×'), () => {
-      const { inputs, loss } = objective.loss(batch.shape)
-      return compile({ inputs, outputs: { loss }, device })
+      const { inputs, loss, outputs } = objective.loss(batch.shape)
+      return compile({ inputs, outputs: scorer === undefined ? { loss } : { ...outputs, loss }, device })
     })
-    const { loss } = await program.run(batch.feeds)
+    const { loss, ...outputs } = await program.run(batch.feeds)
+    scorer?.add(batch, outputs)
     sum += float32(loss)[0] * batch.predictions
     predictions += batch.predictions
   }
-  return { loss: sum / predictions, predictions }
+  if (scorer === undefined || predictions === 0) return { loss: sum / predictions, predictions }
+  // What is not defined, such as the correlation with a constant, is left out.
+  const metrics = Object.entries(scorer.metrics()).filter(([, value]) => Number.isFinite(value))
+  return { loss: sum / predictions, predictions, metrics: Object.fromEntries(metrics) }
 }
 
 function moveToMemory(parameters: Readonly<Record<string, Parameter>>): ParameterMemory {

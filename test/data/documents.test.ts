@@ -9,7 +9,7 @@ import { ProgramCache } from '../../src/runtime/index.js'
 import { CausalLanguageModelling } from '../../src/training/objectives/causal-lm.js'
 import { parseRecipe } from '../../src/training/recipe.js'
 import { runRecipe } from '../../src/training/run.js'
-import { evaluateLoss } from '../../src/training/trainer.js'
+import { evaluateObjective } from '../../src/training/trainer.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'heddle-documents-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -32,7 +32,7 @@ describe('documents kept apart', () => {
         seed: 0,
         packing,
       })
-      return evaluateLoss(objective, new ProgramCache(9))
+      return evaluateObjective(objective, new ProgramCache(9))
     }
     const together = await mean(new MemoryTokenStore(ids, Float64Array.from(starts)), false)
     let sum = 0

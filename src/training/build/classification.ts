@@ -1,90 +1,212 @@
 import { holdOut } from '../../data/hold-out.js'
-import { type LabelledText, readLabelled } from '../../data/labelled.js'
+import { type LabelledOptions, readLabelled, readMultiLabelled } from '../../data/labelled.js'
 import { ConfigError, DataError } from '../../errors.js'
-import { GPTForSequenceClassification } from '../../models/index.js'
+import type { Classifier } from '../../models/classifier.js'
+import { type ClassificationProblem, GPTForSequenceClassification } from '../../models/index.js'
 import { initialize } from '../../nn/index.js'
+import { encodePairs } from '../../tokenizers/pairs.js'
 import type { Tokenizer } from '../../tokenizers/tokenizer.js'
 import type { BuildOptions, Ingredients } from '../build.js'
-import { type LabelledSequence, SequenceClassification } from '../objectives/sequence-classification.js'
+import { Classification, type LabelledSequence } from '../objectives/classification.js'
+import { ExampleObjective } from '../objectives/examples.js'
 import type { Recipe } from '../recipe.js'
-import { classifierFrom, gptConfig, openCheckpoint } from './model.js'
+import { collect } from './collect.js'
+import {
+  type AnyModel,
+  expectGPT,
+  gptConfig,
+  isGPT,
+  makeEncoder,
+  openCheckpoint,
+  startingPoint,
+  withWeightsOf,
+} from './model.js'
 import { makeTokenizer } from './tokenizer.js'
 
+/** A text with its labels: one, several, or one that is a number. */
+export interface ClassifiedText {
+  readonly text: string
+  readonly pair?: string
+  readonly labels: readonly string[]
+  readonly file: string
+  readonly line: number
+}
+
 /** Sets up the classification of texts; the labels are those of the training data, in order. */
-export async function buildClassification({ recipe, checkpoint }: BuildOptions): Promise<Ingredients> {
-  const { data, train: options } = recipe
-  const all = await collect(data.train, recipe)
-  const given = data.validation === undefined ? undefined : await collect(data.validation, recipe)
-  const { train, validation } = given === undefined ? holdOut(all, options.seed) : { train: all, validation: given }
-  const { model, tokenizer } = await classifier(recipe, checkpoint, train)
-  const sequences = { labels: model.labels, tokenizer, contextLength: model.config.contextLength }
-  const objective = new SequenceClassification({
-    model,
-    train: await encodeLabelled(train, sequences),
-    validation: await encodeLabelled(validation, sequences),
-    batchSize: options.batchSize,
-    seed: options.seed,
-  })
+export async function buildClassification(options: BuildOptions): Promise<Ingredients> {
+  const { recipe, checkpoint } = options
+  const { data, train: settings } = recipe
+  const problem = data.problemType ?? 'single_label_classification'
+  const all = await collect(readClassified(data.train, problem, data), data.train)
+  const { train, validation } =
+    data.validation === undefined
+      ? holdOut(all, settings.seed)
+      : { train: all, validation: await collect(readClassified(data.validation, problem, data), data.validation) }
+  const labels = labelsOf(all, problem)
+  const { model, tokenizer } = await classifier(recipe, checkpoint, { labels, problem, train })
+  const encode = (texts: readonly ClassifiedText[]) =>
+    encodeClassified(texts, { model, tokenizer, maxLength: data.maxLength, onWarning: options.onWarning })
+  const task = new Classification(model, weightsOf(settings.classWeights, labels, train))
+  const examples = { train: await encode(train), validation: await encode(validation) }
+  const objective = new ExampleObjective(task, { ...settings, ...examples })
   return { model, tokenizer, objective, size: { count: train.length, unit: 'examples' } }
 }
 
-async function classifier(recipe: Recipe, checkpoint: string | undefined, train: readonly LabelledText[]) {
-  const labels = labelsOf(train)
-  const from = checkpoint ?? ('from' in recipe.model ? recipe.model.from : undefined)
+/** Reads the texts of a classification with all their labels. @throws DataError for what `readLabelled` refuses */
+export async function* readClassified(
+  files: string | readonly string[],
+  problem: ClassificationProblem,
+  options: LabelledOptions,
+): AsyncGenerator<ClassifiedText> {
+  if (problem === 'multi_label_classification') yield* readMultiLabelled(files, options)
+  else for await (const { label, ...text } of readLabelled(files, options)) yield { ...text, labels: [label] }
+}
+
+interface ClassifierOptions {
+  readonly labels: readonly string[]
+  readonly problem: ClassificationProblem
+  readonly train: readonly ClassifiedText[]
+}
+
+async function classifier(
+  recipe: Recipe,
+  checkpoint: string | undefined,
+  { labels, problem, train }: ClassifierOptions,
+): Promise<{ model: Classifier; tokenizer: Tokenizer }> {
+  const from = startingPoint(recipe, checkpoint)
   if (from === undefined) {
     const tokenizer = await makeTokenizer(recipe.tokenizer, () => textsOf(train))
-    const model = new GPTForSequenceClassification(gptConfig(recipe.model, tokenizer.vocabularySize), labels)
-    initialize(model.parameters(), recipe.train.seed)
-    return { model, tokenizer }
+    return { model: makeClassifier(tokenizer.vocabularySize, recipe, { labels, problem }), tokenizer }
   }
   const { model, tokenizer } = await openCheckpoint(from)
-  const isSame = model instanceof GPTForSequenceClassification && String(model.labels) === String(labels)
-  if (checkpoint !== undefined && !isSame) {
+  const earlier = 'labels' in model ? String(model.labels) : undefined
+  if (checkpoint !== undefined && earlier !== String(labels)) {
     throw new ConfigError(
       `data.train: the labels ${labels.join(', ')} are not those that the run in ${checkpoint} began with`,
     )
   }
-  return { model: classifierFrom(model, labels, { options: recipe.model, seed: recipe.train.seed }), tokenizer }
+  return { model: makeClassifier(model, recipe, { labels, problem }), tokenizer }
 }
 
-async function* textsOf(examples: readonly LabelledText[]) {
+function makeClassifier(
+  source: AnyModel | number,
+  recipe: Recipe,
+  { labels, problem }: Omit<ClassifierOptions, 'train'>,
+): Classifier {
+  if (!isGPT(source, recipe.model)) {
+    return makeEncoder(source, recipe, (family, config) => family.classification(config, labels, problem))
+  }
+  if (problem !== 'single_label_classification') {
+    throw new ConfigError(`data.problemType: a GPT does single_label_classification, not ${problem}; use a BERT`)
+  }
+  if (typeof source === 'number') {
+    const made = new GPTForSequenceClassification(gptConfig(recipe.model, source), labels)
+    initialize(made.parameters(), recipe.train.seed)
+    return made
+  }
+  const { config } = expectGPT(source)
+  const dropout = recipe.model.dropout ?? config.dropout
+  return withWeightsOf(new GPTForSequenceClassification({ ...config, dropout }, labels), source, recipe.train.seed)
+}
+
+async function* textsOf(examples: readonly ClassifiedText[]) {
   for (const { text, pair } of examples) yield { text: pair === undefined ? text : `${text}\n${pair}`, ends: true }
 }
 
-async function collect(files: string | string[], { data }: Recipe): Promise<LabelledText[]> {
-  const texts: LabelledText[] = []
-  for await (const example of readLabelled(files, data)) texts.push(example)
-  if (texts.length === 0) throw new DataError(`${[files].flat().join(', ')}: no examples; expected texts with labels`)
-  return texts
-}
+/** The name that the one output of a regression has in a checkpoint, as Hugging Face names it. */
+const numberLabel = 'LABEL_0'
 
-function labelsOf(texts: readonly LabelledText[]): string[] {
-  const labels = [...new Set(texts.map(({ label }) => label))].sort((a, b) => (a < b ? -1 : 1))
-  if (labels.length > 1) return labels
+function labelsOf(texts: readonly ClassifiedText[], problem: ClassificationProblem): string[] {
+  if (problem === 'regression') return [numberLabel]
+  const labels = [...new Set(texts.flatMap((text) => text.labels))].sort((a, b) => (a < b ? -1 : 1))
+  if (labels.length > 1 || (problem === 'multi_label_classification' && labels.length === 1)) return labels
   throw new DataError(
     `${texts[0].file}: all ${texts.length} examples have the label '${labels[0]}'; a classifier needs two or more`,
   )
 }
 
+/** The weight of each label's examples; `balanced` gives every label the same total (scikit-learn's definition). */
+function weightsOf(
+  classWeights: Recipe['train']['classWeights'],
+  labels: readonly string[],
+  texts: readonly ClassifiedText[],
+): number[] | undefined {
+  if (classWeights === undefined) return undefined
+  if (classWeights === 'balanced') {
+    const count = (label: string) => texts.filter((text) => text.labels[0] === label).length
+    return labels.map((label) => texts.length / (labels.length * Math.max(1, count(label))))
+  }
+  const unknown = Object.keys(classWeights).find((label) => !labels.includes(label))
+  if (unknown === undefined) return labels.map((label) => classWeights[label] ?? 1)
+  throw new ConfigError(`train.classWeights: '${unknown}' is no label of the data; it has ${labels.join(', ')}`)
+}
+
+/** How texts become examples. */
+export interface EncodeOptions {
+  readonly model: Classifier
+  readonly tokenizer: Tokenizer
+  /** Most tokens of an example (default as many as the model sees). */
+  readonly maxLength?: number | undefined
+  readonly onWarning?: ((message: string) => void) | undefined
+}
+
 /**
- * Labelled texts as token ids; what is longer than the context loses its beginning, since the last token decides.
+ * Labelled texts as token ids. What is too long is cut, with one warning for all: at its end, or for a GPT at its
+ * beginning, since its last token decides.
  *
  * @throws DataError `file:line: problem` for an empty text or a label that the model does not have
  */
-export async function encodeLabelled(
-  texts: readonly LabelledText[],
-  { labels, tokenizer, contextLength }: { labels: readonly string[]; tokenizer: Tokenizer; contextLength: number },
+export async function encodeClassified(
+  texts: readonly ClassifiedText[],
+  { model, tokenizer, maxLength, onWarning }: EncodeOptions,
 ): Promise<LabelledSequence[]> {
-  const encodings = await tokenizer.encodeBatch(
-    texts.map(({ text, pair }) => (pair === undefined ? text : `${text}\n${pair}`)),
-  )
-  return texts.map(({ label, file, line }, i) => {
-    const index = labels.indexOf(label)
-    if (index < 0) {
-      throw new DataError(`${file}:${line}: the label '${label}' is not one of the model's: ${labels.join(', ')}`)
-    }
-    const ids = encodings[i].ids.slice(-contextLength)
-    if (ids.length === 0) throw new DataError(`${file}:${line}: the text is empty`)
-    return { ids, label: index }
+  const encodings = await encodeTexts(texts, { model, tokenizer, maxLength })
+  warnOfCut(texts, encodings, onWarning)
+  return texts.map((text, i) => {
+    const { ids, segments } = encodings[i]
+    if (ids.length === 0) throw new DataError(`${text.file}:${text.line}: the text is empty`)
+    return { ids: Int32Array.from(ids), segments: Uint8Array.from(segments), target: targetOf(text, model) }
   })
+}
+
+/** Texts as token ids for a classifier, cut where they are too long. */
+export function encodeTexts(
+  texts: readonly { readonly text: string; readonly pair?: string | undefined }[],
+  { model, tokenizer, maxLength = model.config.contextLength }: Omit<EncodeOptions, 'onWarning'>,
+) {
+  const isGPT = model instanceof GPTForSequenceClassification
+  return encodePairs(
+    tokenizer,
+    texts.map(({ text, pair }) => (!isGPT ? [text, pair] : [pair === undefined ? text : `${text}\n${pair}`])),
+    { maxLength: Math.min(maxLength, model.config.contextLength), side: isGPT ? 'left' : 'right' },
+  )
+}
+
+function warnOfCut(
+  texts: readonly ClassifiedText[],
+  encodings: Awaited<ReturnType<typeof encodeTexts>>,
+  onWarning: EncodeOptions['onWarning'],
+): void {
+  const cut = encodings.flatMap(({ removed }, i) => (removed.first + removed.second > 0 ? [texts[i]] : []))
+  if (cut.length === 0) return
+  const [{ file, line }] = cut
+  onWarning?.(
+    `${file}:${line}: the text is too long and was cut${cut.length > 1 ? `, as ${cut.length - 1} others` : ''}`,
+  )
+}
+
+function targetOf({ labels: given, file, line }: ClassifiedText, model: Classifier): LabelledSequence['target'] {
+  const problem = 'problem' in model ? model.problem : 'single_label_classification'
+  if (problem === 'regression') {
+    const value = Number(given[0])
+    if (Number.isFinite(value)) return [value]
+    throw new DataError(`${file}:${line}: expected a number to predict, got '${given[0]}'`)
+  }
+  const indices = given.map((label) => {
+    const index = model.labels.indexOf(label)
+    if (index >= 0) return index
+    throw new DataError(`${file}:${line}: the label '${label}' is not one of the model's: ${model.labels.join(', ')}`)
+  })
+  if (problem === 'single_label_classification') return indices[0]
+  return model.labels.map((_, i) => (indices.includes(i) ? 1 : 0))
 }

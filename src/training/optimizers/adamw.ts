@@ -11,6 +11,8 @@ export interface AdamWOptions {
   readonly weightDecay?: number
   /** Which parameters decay, by name; usually the matrices, not biases and norms. */
   readonly decays: (name: string) => boolean
+  /** What the learning rate is multiplied with for a parameter, by name (default 1 for all). */
+  readonly rateOf?: (name: string) => number
   /** The global gradient norm above which all gradients are scaled down; left out, nothing is clipped. */
   readonly clip?: number
 }
@@ -28,6 +30,7 @@ export class AdamW {
   readonly #epsilon: number
   readonly #clip: number
   readonly #weightDecays: Map<string, number>
+  readonly #rateOf: (name: string) => number
   #steps = 0
 
   /**
@@ -43,6 +46,7 @@ export class AdamW {
     expectOption('weightDecay', weightDecay, weightDecay >= 0 && weightDecay < Number.POSITIVE_INFINITY, '0 or more')
     expectOption('clip', clip, clip > 0, 'positive; leave it out for no clipping')
     this.#memory = memory
+    this.#rateOf = options.rateOf ?? (() => 1)
     this.#betas = betas
     this.#epsilon = epsilon
     this.#clip = clip
@@ -81,7 +85,8 @@ export class AdamW {
     for (const slot of this.#memory) {
       const weightDecay = this.#weightDecays.get(slot.name) ?? 0
       const epsilon = this.#epsilon
-      slot.segment.kernels.adamw(slot, { learningRate, beta1, beta2, epsilon, weightDecay, step, gradientScale })
+      const rate = learningRate * this.#rateOf(slot.name)
+      slot.segment.kernels.adamw(slot, { learningRate: rate, beta1, beta2, epsilon, weightDecay, step, gradientScale })
     }
     return { gradientNorm }
   }

@@ -1,0 +1,65 @@
+import { createReadStream } from 'node:fs'
+import { createInterface } from 'node:readline'
+import { type Command, Option } from 'commander'
+import { DataError, UsageError } from '../errors.js'
+import { systemProblem } from '../hub/files.js'
+import { type GlobalOptions, printJson, printText } from './output.js'
+
+/** The options of a command that works on texts. */
+export interface TextOptions extends GlobalOptions {
+  text?: string
+  file?: string
+}
+
+/** Texts that a command works on at once: enough to fill a batch, few enough to see results come. */
+const textsAtOnce = 128
+
+/** Adds `--text` and `--file` to a command that works on texts; without either it reads standard input. */
+export function addTextOptions(command: Command): Command {
+  return command
+    .addOption(new Option('--text <text>', 'one text').conflicts('file'))
+    .option('--file <file>', 'a file with one text a line (default: standard input)')
+}
+
+/**
+ * Works on one text, or on the lines of a file or of standard input, and prints the results in their order: with `--json`
+ * one JSON object a line, else what `show` makes of them. Lines are worked on in groups, as they come.
+ *
+ * @throws UsageError where there is no text, DataError where the file cannot be read
+ */
+export async function forEachText<Result>(
+  options: TextOptions,
+  work: (texts: readonly string[]) => Promise<readonly Result[]>,
+  show: (result: Result, text: string) => string,
+): Promise<void> {
+  const print = async (texts: readonly string[]) => {
+    const results = await work(texts)
+    for (const [i, result] of results.entries()) {
+      if (options.json) printJson(result)
+      else printText(show(result, texts[i]))
+    }
+  }
+  if (options.text !== undefined) return print([options.text])
+  if (options.file === undefined && process.stdin.isTTY) {
+    throw new UsageError('give --text TEXT, --file FILE, or texts on standard input, one a line')
+  }
+  let texts: string[] = []
+  for await (const line of linesOf(options.file)) {
+    texts.push(line)
+    if (texts.length < textsAtOnce) continue
+    await print(texts)
+    texts = []
+  }
+  if (texts.length > 0) await print(texts)
+}
+
+/** @throws DataError where the file cannot be read */
+async function* linesOf(file: string | undefined): AsyncGenerator<string> {
+  const stream = file === undefined ? process.stdin : createReadStream(file)
+  try {
+    for await (const line of createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY })) yield line
+  } catch (cause) {
+    const problem = systemProblem(cause, file ?? 'standard input')
+    throw new DataError(`cannot read ${file ?? 'standard input'}: ${problem ?? String(cause)}`, { cause })
+  }
+}
