@@ -1,6 +1,8 @@
 import { TokenizerError } from '../errors.js'
-import type { DecodeOptions, EncodeOptions, Encoding, Tokenizer } from './tokenizer.js'
-import { addedTokens, endOfSequenceId, modelVocabulary, parseTokenizer, type TokenizerJson } from './tokenizer-json.js'
+import { SequenceTemplate } from './sequence-template.js'
+import { findSpecialTokens, type SpecialTokens } from './special-tokens.js'
+import type { DecodeOptions, EncodeOptions, Encoding, Tokenizer, TokenizerOptions } from './tokenizer.js'
+import { addedTokens, modelVocabulary, parseTokenizer, type TokenizerJson } from './tokenizer-json.js'
 
 /** The token for characters that a character tokenizer does not know. */
 export const UNKNOWN_TOKEN = '<unk>'
@@ -70,6 +72,8 @@ export function isCharacterTokenizer(json: TokenizerJson): boolean {
 export class CharacterTokenizer implements Tokenizer {
   readonly vocabularySize: number
   readonly eosTokenId?: number
+  readonly specialTokens: SpecialTokens
+  readonly template = new SequenceTemplate()
   readonly #text: string
   readonly #ids = new Map<string, number>()
   readonly #tokens: string[] = []
@@ -82,15 +86,12 @@ export class CharacterTokenizer implements Tokenizer {
 
   /**
    * @param text a `tokenizer.json` for which {@link isCharacterTokenizer} holds
-   * @param eosToken the token that ends a text; by default one of the usual names
    * @throws TokenizerError for another kind of tokenizer
    */
-  constructor(text: string, eosToken?: string) {
-    const json = parseTokenizer(text, 'Character tokenizer')
+  constructor(text: string, { where = 'Character tokenizer', specialTokens }: TokenizerOptions = {}) {
+    const json = parseTokenizer(text, where)
     if (!isCharacterTokenizer(json)) {
-      throw new TokenizerError(
-        `Character tokenizer: expected one token a character, got a ${json.model.type} tokenizer`,
-      )
+      throw new TokenizerError(`${where}: expected one token a character, got a ${json.model.type} tokenizer`)
     }
     this.#text = text
     for (const [token, id] of modelVocabulary(json)) this.#add(token, id)
@@ -100,17 +101,19 @@ export class CharacterTokenizer implements Tokenizer {
     this.#unknownId = this.#ids.get(json.model.unk_token ?? UNKNOWN_TOKEN) ?? -1
     this.#added = patternOf(addedTokens(json).map(({ content }) => content))
     this.vocabularySize = this.#ids.size
-    this.eosTokenId = endOfSequenceId(json, eosToken)
+    this.specialTokens = findSpecialTokens(json, (token) => this.#ids.get(token), specialTokens)
+    this.eosTokenId = this.specialTokens.eos?.id
   }
 
   async encode(text: string, options?: EncodeOptions): Promise<Encoding> {
     const ids = await this.encodeToArray(text, options)
-    const encoding: Encoding = { ids: Array.from(ids), tokens: [], offsets: [] }
+    const encoding: Encoding = { ids: Array.from(ids), tokens: [], offsets: [], words: [] }
     let position = 0
     for (const id of ids) {
       const token = this.#tokens[id]
       const end = position + (text.startsWith(token, position) ? token.length : codePointLength(text, position))
       encoding.tokens.push(token)
+      encoding.words.push(encoding.offsets.length)
       encoding.offsets.push([position, end])
       position = end
     }

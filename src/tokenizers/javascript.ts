@@ -6,11 +6,13 @@ import { CharacterTokenizer, isCharacterTokenizer, unknownText } from './charact
 import { createDecoder, type DecodeStep } from './decoders.js'
 import { createModel } from './models.js'
 import { createNormalizer, type Normalizer } from './normalizers.js'
-import { createPostProcessor, type PostProcessor, trimOffsets } from './post-processors.js'
+import { type OffsetTrim, offsetTrim, trimOffsets } from './post-processors.js'
 import { createPreTokenizer, type PreTokenizer } from './pre-tokenizers.js'
 import { type CutPlace, safeParts, safePlace } from './safe-cut.js'
-import type { DecodeOptions, EncodeOptions, Encoding, Tokenizer } from './tokenizer.js'
-import { addedTokens, endOfSequenceId, modelVocabulary, parseTokenizer } from './tokenizer-json.js'
+import { SequenceTemplate } from './sequence-template.js'
+import { findSpecialTokens, type SpecialTokens } from './special-tokens.js'
+import type { DecodeOptions, EncodeOptions, Encoding, Tokenizer, TokenizerOptions } from './tokenizer.js'
+import { addedTokens, modelVocabulary, parseTokenizer } from './tokenizer-json.js'
 import { IdList, WordEncoder, type WordSplitter } from './word-encoder.js'
 import type { WordModel } from './word-model.js'
 import { createWordSplitter, isByteLevel } from './word-splitters.js'
@@ -22,18 +24,11 @@ const PART = 1 << 16
  * A tokenizer from the text of a `tokenizer.json`, in plain JavaScript: what a browser needs, with the same results as
  * Node's native library.
  *
- * @param options.where what to call it in errors
- * @param options.eosToken the token that ends a text; by default one of the usual names
  * @throws TokenizerError where the text is damaged, and for parts that do not exist in JavaScript
  */
-export function createJavaScriptTokenizer(
-  text: string,
-  options: { where?: string; eosToken?: string } = {},
-): Tokenizer {
+export function createJavaScriptTokenizer(text: string, options: TokenizerOptions = {}): Tokenizer {
   const json = parseTokenizer(text, options.where ?? 'tokenizer.json')
-  return isCharacterTokenizer(json)
-    ? new CharacterTokenizer(text, options.eosToken)
-    : new JavaScriptTokenizer(text, options)
+  return isCharacterTokenizer(json) ? new CharacterTokenizer(text, options) : new JavaScriptTokenizer(text, options)
 }
 
 /**
@@ -46,6 +41,8 @@ export function createJavaScriptTokenizer(
 export class JavaScriptTokenizer implements Tokenizer {
   readonly vocabularySize: number
   readonly eosTokenId?: number
+  readonly specialTokens: SpecialTokens
+  readonly template: SequenceTemplate
   readonly #text: string
   readonly #ids: Map<string, number>
   readonly #tokens: string[]
@@ -56,7 +53,7 @@ export class JavaScriptTokenizer implements Tokenizer {
   readonly #normalized: AddedTokenFinder
   readonly #normalizer: Normalizer | undefined
   readonly #preTokenizer: PreTokenizer | undefined
-  readonly #postProcessor: PostProcessor
+  readonly #trim: OffsetTrim | undefined
   readonly #decoder: DecodeStep | undefined
   readonly #model: WordModel
   /** Set where words are slices of the text: several times faster than the general way. */
@@ -66,11 +63,9 @@ export class JavaScriptTokenizer implements Tokenizer {
 
   /**
    * @param text a `tokenizer.json`
-   * @param options.where what to call it in errors
-   * @param options.eosToken the token that ends a text; by default one of the usual names
    * @throws TokenizerError where it is damaged, and for parts that do not exist in JavaScript
    */
-  constructor(text: string, { where = 'tokenizer.json', eosToken }: { where?: string; eosToken?: string } = {}) {
+  constructor(text: string, { where = 'tokenizer.json', specialTokens }: TokenizerOptions = {}) {
     const json = parseTokenizer(text, where)
     const added = addedTokens(json)
     this.#text = text
@@ -83,7 +78,8 @@ export class JavaScriptTokenizer implements Tokenizer {
     this.#isUnigram = Array.isArray(json.model.vocab)
     this.#normalizer = json.normalizer ? createNormalizer(json.normalizer) : undefined
     this.#preTokenizer = json.pre_tokenizer ? createPreTokenizer(json.pre_tokenizer) : undefined
-    this.#postProcessor = json.post_processor ? createPostProcessor(json.post_processor) : noAffixes
+    this.template = new SequenceTemplate(json.post_processor)
+    this.#trim = offsetTrim(json.post_processor)
     this.#decoder = json.decoder ? createDecoder(json.decoder) : undefined
     this.#model = createModel(json)
     const splitter = createWordSplitter(json)
@@ -98,23 +94,18 @@ export class JavaScriptTokenizer implements Tokenizer {
       ({ content }) => this.#normalizer?.apply(content) ?? content,
     )
     this.vocabularySize = this.#ids.size
-    this.eosTokenId = endOfSequenceId(json, eosToken) ?? (eosToken === undefined ? undefined : this.#ids.get(eosToken))
+    this.specialTokens = findSpecialTokens(json, (token) => this.#ids.get(token), specialTokens)
+    this.eosTokenId = this.specialTokens.eos?.id
   }
 
   async encode(text: string, options: EncodeOptions = {}): Promise<Encoding> {
     const { addSpecialTokens = true } = options
     const encoding = this.#encodeText(text)
     this.#checkUnknown(encoding, text, options)
-    const { before, after, trim } = this.#postProcessor
-    if (trim) trimOffsets(text, encoding, trim)
-    if (!addSpecialTokens || before.length + after.length === 0) return encoding
-    const ids = [...before, ...encoding.ids, ...after]
-    const none = (some: readonly number[]): [number, number][] => some.map(() => [0, 0])
-    return {
-      ids,
-      tokens: [...before.map(this.#tokenOf), ...encoding.tokens, ...after.map(this.#tokenOf)],
-      offsets: [...none(before), ...encoding.offsets, ...none(after)],
-    }
+    if (this.#trim) trimOffsets(text, encoding, this.#trim)
+    if (!addSpecialTokens || this.template.addedTokens(false) === 0) return encoding
+    const { ids, tokens, offsets, words } = this.template.join(encoding)
+    return { ids, tokens, offsets, words }
   }
 
   async encodeBatch(texts: readonly string[], options?: EncodeOptions): Promise<Encoding[]> {
@@ -125,15 +116,15 @@ export class JavaScriptTokenizer implements Tokenizer {
     if (this.#fast === undefined || (this.#normalized.isUsed && this.#normalizer)) {
       return Uint32Array.from((await this.encode(text, options)).ids)
     }
-    const { before, after } = options.addSpecialTokens === false ? noAffixes : this.#postProcessor
+    const { addSpecialTokens = true } = options
     const ids = new IdList(text.length / 3)
-    ids.append(before)
+    if (addSpecialTokens) ids.append(this.template.before)
     const source = AlignedText.of(wellFormed(text))
     for (const { text: section, token } of this.#normalizer ? this.#verbatim.split(source) : this.#sections(source)) {
       if (token) ids.append([token.id])
       else this.#appendIds(section.text, ids)
     }
-    ids.append(after)
+    if (addSpecialTokens) ids.append(this.template.after)
     const result = ids.toArray()
     // Where unknown text lies is only found out with offsets.
     if (options.onUnknown === 'error' && this.#unknownId !== undefined && result.includes(this.#unknownId)) {
@@ -176,15 +167,20 @@ export class JavaScriptTokenizer implements Tokenizer {
 
   /** The tokens of the text alone. */
   #encodeText(text: string): Encoding {
-    const encoding: Encoding = { ids: [], tokens: [], offsets: [] }
+    const encoding: Encoding = { ids: [], tokens: [], offsets: [], words: [] }
+    let word = 0
     for (const { text: section, token } of this.#sections(AlignedText.of(wellFormed(text)))) {
-      if (token) this.#append(encoding, section, { id: token.id, start: 0, end: section.length, isSpelled: true })
-      else if (this.#fast) {
-        const words = this.#fast.splitter.align(section)
-        this.#fast.encoder.forEachToken(words.text, (id, start, end) =>
-          this.#append(encoding, words, { id, start, end }),
+      if (token) {
+        this.#append(encoding, section, { id: token.id, start: 0, end: section.length, word: word++, isSpelled: true })
+      } else if (this.#fast) {
+        const { splitter, encoder } = this.#fast
+        const words = splitter.align(section)
+        word = encoder.forEachToken(words.text, word, (id, start, end, word) =>
+          this.#append(encoding, words, { id, start, end, word }),
         )
-      } else for (const word of this.#preTokenizer?.(section) ?? [section]) this.#encodeWord(word, encoding)
+      } else {
+        for (const part of this.#preTokenizer?.(section) ?? [section]) this.#encodeWord(part, word++, encoding)
+      }
     }
     return encoding
   }
@@ -198,10 +194,10 @@ export class JavaScriptTokenizer implements Tokenizer {
       )
   }
 
-  #encodeWord(word: AlignedText, encoding: Encoding): void {
-    const { ids, starts, ends } = this.#model.encode(word.text)
+  #encodeWord(text: AlignedText, word: number, encoding: Encoding): void {
+    const { ids, starts, ends } = this.#model.encode(text.text)
     ids.forEach((id, i) => {
-      this.#append(encoding, word, { id, start: starts[i], end: ends[i] })
+      this.#append(encoding, text, { id, start: starts[i], end: ends[i], word })
     })
   }
 
@@ -209,11 +205,12 @@ export class JavaScriptTokenizer implements Tokenizer {
   #append(
     encoding: Encoding,
     text: AlignedText,
-    { id, start, end, isSpelled = this.#isUnigram && id === this.#unknownId }: TokenPlace,
+    { id, start, end, word, isSpelled = this.#isUnigram && id === this.#unknownId }: TokenPlace,
   ): void {
     encoding.ids.push(id)
     encoding.tokens.push(isSpelled ? text.text.slice(start, end) : this.#tokenOf(id))
     encoding.offsets.push([text.startAt(start), text.endAt(end - 1)])
+    encoding.words.push(word)
   }
 
   #checkUnknown({ ids, offsets }: Encoding, text: string, options: EncodeOptions): void {
@@ -228,10 +225,9 @@ interface TokenPlace {
   readonly id: number
   readonly start: number
   readonly end: number
+  readonly word: number
   readonly isSpelled?: boolean
 }
-
-const noAffixes: PostProcessor = { before: [], after: [] }
 
 /** A text without halves of surrogate pairs, which UTF-8 cannot express: replacement characters stand for them. */
 function wellFormed(text: string): string {

@@ -2,17 +2,11 @@ import { Buffer } from 'node:buffer'
 import { Tokenizer as NativeLibrary } from 'tokenizers'
 import { TokenizerError } from '../errors.js'
 import { unknownText } from './characters.js'
-import { createPostProcessor } from './post-processors.js'
 import { type CutPlace, safeParts, safePlace } from './safe-cut.js'
-import type { DecodeOptions, EncodeOptions, Encoding, Tokenizer } from './tokenizer.js'
-import {
-  addedTokens,
-  endOfSequenceId,
-  messageOf,
-  parseTokenizer,
-  type TokenizerJson,
-  type TokenizerPart,
-} from './tokenizer-json.js'
+import { SequenceTemplate } from './sequence-template.js'
+import { findSpecialTokens, type SpecialTokens } from './special-tokens.js'
+import type { DecodeOptions, EncodeOptions, Encoding, Tokenizer, TokenizerOptions } from './tokenizer.js'
+import { addedTokens, messageOf, parseTokenizer, type TokenizerJson, type TokenizerPart } from './tokenizer-json.js'
 
 type NativeEncoding = Awaited<ReturnType<NativeLibrary['encode']>>
 
@@ -26,6 +20,8 @@ const BATCH = { texts: 1024, units: 1 << 20 }
 export class NativeTokenizer implements Tokenizer {
   readonly vocabularySize: number
   readonly eosTokenId?: number
+  readonly specialTokens: SpecialTokens
+  readonly template: SequenceTemplate
   readonly #native: NativeLibrary
   readonly #decoder: ReturnType<NativeLibrary['getDecoder']>
   readonly #text: string
@@ -38,11 +34,9 @@ export class NativeTokenizer implements Tokenizer {
 
   /**
    * @param text a `tokenizer.json`
-   * @param options.where what to call it in errors
-   * @param options.eosToken the token that ends a text; by default one of the usual names
    * @throws TokenizerError where the text is damaged
    */
-  constructor(text: string, { where = 'tokenizer.json', eosToken }: { where?: string; eosToken?: string } = {}) {
+  constructor(text: string, { where = 'tokenizer.json', specialTokens }: TokenizerOptions = {}) {
     const json = parseTokenizer(text, where)
     checkCharacterMaps(json.normalizer, where)
     try {
@@ -62,7 +56,9 @@ export class NativeTokenizer implements Tokenizer {
     for (const [token, id] of Object.entries(this.#native.getVocab(true))) this.#tokens[id] = token
     this.#unknownId = json.model.unk_id ?? (json.model.unk_token ? this.tokenToId(json.model.unk_token) : undefined)
     this.#place = safePlace(json)
-    this.eosTokenId = endOfSequenceId(json, eosToken) ?? (eosToken === undefined ? undefined : this.tokenToId(eosToken))
+    this.template = new SequenceTemplate(json.post_processor)
+    this.specialTokens = findSpecialTokens(json, (token) => this.tokenToId(token), specialTokens)
+    this.eosTokenId = this.specialTokens.eos?.id
   }
 
   async encode(text: string, options: EncodeOptions = {}): Promise<Encoding> {
@@ -74,18 +70,17 @@ export class NativeTokenizer implements Tokenizer {
     return this.#encodeAll(texts, options, (encoding, text) => {
       const ids = encoding.getIds()
       this.#checkUnknown(ids, encoding, { text, options })
-      return { ids, tokens: this.#tokensOf(ids, encoding), offsets: utf16Offsets(encoding, text) }
+      const words = encoding.getWordIds().map((word) => word ?? -1)
+      return { ids, tokens: this.#tokensOf(ids, encoding), offsets: utf16Offsets(encoding, text), words }
     })
   }
 
   async encodeToArray(text: string, options: EncodeOptions = {}): Promise<Uint32Array> {
     if (this.#place === undefined || text.length <= PART) return joined(await this.#encodeIds([text], options))
-    const { before, after } =
-      options.addSpecialTokens === false || !this.#json.post_processor
-        ? { before: [], after: [] }
-        : createPostProcessor(this.#json.post_processor)
+    const { before, after } = this.template
     const parts = [...safeParts(text, PART, this.#place)]
-    return joined([before, ...(await this.#encodeIds(parts, { ...options, addSpecialTokens: false })), after])
+    const ids = await this.#encodeIds(parts, { ...options, addSpecialTokens: false })
+    return joined(options.addSpecialTokens === false ? ids : [before, ...ids, after])
   }
 
   decode(ids: readonly number[] | Uint32Array, options: DecodeOptions = {}): string {

@@ -166,6 +166,18 @@ describe('loadTokenizer', () => {
     expect(tokenizer.eosTokenId).toBe(3)
   })
 
+  it('lets tokenizer_config.json decide on accents and Chinese characters', async () => {
+    const config = JSON.stringify({ do_lower_case: true, strip_accents: false, tokenize_chinese_chars: false })
+    const files = { 'vocab.txt': vocabulary('é', '中文'), 'tokenizer_config.json': config }
+    const { ids } = await (await loadTokenizer(await checkpoint(files))).encode('É e\u0301 中文 中')
+    expect(ids).toEqual([2, 5, 1, 6, 1, 3])
+  })
+
+  it('takes no capital letters from names such as <S>', async () => {
+    const tokenizer = await loadTokenizer(await checkpoint({ 'vocab.txt': vocabulary('<S>', 'he') }))
+    expect((await tokenizer.encode('HE')).tokens).toEqual(['[CLS]', 'he', '[SEP]'])
+  })
+
   it('takes native code where JavaScript would be slower, or another', () => {
     expect(createTokenizer(wordPiece())).toBeInstanceOf(JavaScriptTokenizer)
     for (const change of [
@@ -197,6 +209,23 @@ describe('loadTokenizer', () => {
   ])('takes the end token from %s %j', async (name, config) => {
     const path = await checkpoint({ 'tokenizer.json': wordPiece(), [name]: JSON.stringify(config) })
     expect((await loadTokenizer(path)).eosTokenId).toBe(3)
+  })
+
+  it('takes special tokens by their parts, from the first file that names them', async () => {
+    const path = await checkpoint({
+      'tokenizer.json': wordPiece(),
+      'tokenizer_config.json': JSON.stringify({ mask_token: { content: '.' }, bos_token: null, sep_token: 7 }),
+      'special_tokens_map.json': JSON.stringify({ mask_token: 'we', bos_token: '[CLS]', cls_token: 'he' }),
+    })
+    const { specialTokens } = await loadTokenizer(path)
+    expect(specialTokens).toEqual({
+      mask: { token: '.', id: 11 },
+      bos: { token: '[CLS]', id: 2 },
+      cls: { token: 'he', id: 4 },
+      sep: { token: '[SEP]', id: 3 },
+      pad: { token: '[PAD]', id: 0 },
+      unknown: { token: '[UNK]', id: 1 },
+    })
   })
 
   it('opens character tokenizers, with a configured end token', async () => {

@@ -5,7 +5,8 @@ import { TokenizerError } from '../errors.js'
 import { CharacterTokenizer, isCharacterTokenizer } from './characters.js'
 import { JavaScriptTokenizer } from './javascript.js'
 import { NativeTokenizer } from './native.js'
-import type { Tokenizer } from './tokenizer.js'
+import { type SpecialTokenNames, specialTokenRoles, tokenKey } from './special-tokens.js'
+import type { Tokenizer, TokenizerOptions } from './tokenizer.js'
 import { byteLevelBpe, messageOf, parseTokenizer, wordPieceFromVocabulary } from './tokenizer-json.js'
 import { isFastInJavaScript } from './word-splitters.js'
 
@@ -17,25 +18,32 @@ const VOCABULARY_AND_MERGES = [
 
 /**
  * Opens the tokenizer of a checkpoint directory: `tokenizer.json`, or else `vocab.json` with `merges.txt` (GPT-2), or
- * `vocab.txt` (BERT). The end-of-sequence token is the one that `tokenizer_config.json` or `special_tokens_map.json`
- * names; `do_lower_case` there says whether a `vocab.txt` is for lower case, else its capital letters do.
+ * `vocab.txt` (BERT). Special tokens are those that `tokenizer_config.json` or `special_tokens_map.json` names; with a
+ * `vocab.txt`, `do_lower_case`, `strip_accents` and `tokenize_chinese_chars` count too. Without `do_lower_case` a
+ * vocabulary without capital letters is one for lower case.
  *
  * @throws TokenizerError where the files are missing or damaged
  */
 export async function loadTokenizer(directory: string): Promise<Tokenizer> {
-  const { eosToken, lowercase } = await configuration(directory)
+  const config = await configuration(directory)
+  const specialTokens = specialTokenNames(config)
   const path = join(directory, 'tokenizer.json')
-  if (existsSync(path)) return createTokenizer(await read(path), { where: path, eosToken })
+  if (existsSync(path)) return createTokenizer(await read(path), { where: path, specialTokens })
   for (const names of VOCABULARY_AND_MERGES) {
     const [vocabulary, merges] = names.map((name) => join(directory, name))
     if (!existsSync(vocabulary) || !existsSync(merges)) continue
     const json = byteLevelBpe(await read(vocabulary), await read(merges), `${vocabulary}, ${merges}`)
-    return createTokenizer(json, { where: vocabulary, eosToken })
+    return createTokenizer(json, { where: vocabulary, specialTokens })
   }
   const vocabulary = join(directory, 'vocab.txt')
   if (existsSync(vocabulary)) {
-    const json = wordPieceFromVocabulary(await read(vocabulary), { where: vocabulary, lowercase })
-    return createTokenizer(json, { where: vocabulary, eosToken })
+    const json = wordPieceFromVocabulary(await read(vocabulary), {
+      where: vocabulary,
+      lowercase: flag(config.do_lower_case),
+      stripAccents: flag(config.strip_accents),
+      splitChinese: flag(config.tokenize_chinese_chars),
+    })
+    return createTokenizer(json, { where: vocabulary, specialTokens })
   }
   throw new TokenizerError(
     `${directory}: expected tokenizer.json, vocab.json with merges.txt, or vocab.txt, found none of them; give the directory of a checkpoint`,
@@ -46,47 +54,45 @@ export async function loadTokenizer(directory: string): Promise<Tokenizer> {
  * A tokenizer from the text of a `tokenizer.json`: in JavaScript where words can be remembered (GPT-2's, BERT's, and all
  * that Heddle trains), which is several times faster than native code, else in native code.
  *
- * @param options.where what to call it in errors
- * @param options.eosToken the token that ends a text; by default one of the usual names
  * @throws TokenizerError where the text is damaged
  */
-export function createTokenizer(text: string, options: { where?: string; eosToken?: string } = {}): Tokenizer {
-  const { where = 'tokenizer.json', eosToken } = options
-  const json = parseTokenizer(text, where)
-  if (isCharacterTokenizer(json)) return new CharacterTokenizer(text, eosToken)
+export function createTokenizer(text: string, options: TokenizerOptions = {}): Tokenizer {
+  const json = parseTokenizer(text, options.where ?? 'tokenizer.json')
+  if (isCharacterTokenizer(json)) return new CharacterTokenizer(text, options)
   return isFastInJavaScript(json) ? new JavaScriptTokenizer(text, options) : new NativeTokenizer(text, options)
 }
 
-interface Configuration {
-  readonly eosToken?: string | undefined
-  readonly lowercase?: boolean | undefined
-}
-
 /** What the files beside a tokenizer say; the first that says something counts. */
-async function configuration(directory: string): Promise<Configuration> {
-  let found: Configuration = {}
+async function configuration(directory: string): Promise<Record<string, unknown>> {
+  const found: Record<string, unknown> = {}
   for (const name of ['tokenizer_config.json', 'special_tokens_map.json']) {
     const path = join(directory, name)
     if (!existsSync(path)) continue
-    const { eosToken, lowercase } = parseConfiguration(await read(path), path)
-    found = { eosToken: found.eosToken ?? eosToken, lowercase: found.lowercase ?? lowercase }
+    for (const [key, value] of Object.entries(parseConfiguration(await read(path), path))) found[key] ??= value
   }
   return found
 }
 
-/** The `eos_token` of a configuration is a text, or an object with the text as `content`. */
-function parseConfiguration(text: string, path: string): Configuration {
-  let config: { eos_token?: string | { content?: string } | null; do_lower_case?: boolean }
+function parseConfiguration(text: string, path: string): object {
   try {
-    config = JSON.parse(text)
+    return Object(JSON.parse(text))
   } catch (cause) {
     throw new TokenizerError(`${path}: expected JSON, got ${messageOf(cause)}; the file is damaged`, { cause })
   }
-  const eosToken = config?.eos_token
-  return {
-    eosToken: (typeof eosToken === 'object' ? eosToken?.content : eosToken) ?? undefined,
-    lowercase: config?.do_lower_case,
-  }
+}
+
+/** The special tokens of a configuration: each is a text, or an object with the text as `content`. */
+function specialTokenNames(config: Record<string, unknown>): SpecialTokenNames {
+  const named = specialTokenRoles.map((role) => {
+    const token = config[tokenKey(role)]
+    const content: unknown = typeof token === 'string' ? token : Object(token).content
+    return [role, typeof content === 'string' ? content : undefined]
+  })
+  return Object.fromEntries(named)
+}
+
+function flag(value: unknown): boolean | undefined {
+  return typeof value === 'boolean' ? value : undefined
 }
 
 async function read(path: string): Promise<string> {

@@ -37,8 +37,8 @@ export type TokenizerPart = z.infer<typeof part>
 /** A token that text is searched for before the model sees it. */
 export type AddedToken = z.infer<typeof addedToken>
 
-/** Names under which checkpoints without a tokenizer_config.json keep the token that ends a text. */
-const USUAL_END_TOKENS = ['<|endoftext|>', '</s>', '<eos>']
+/** The only special token of GPT-2. */
+const END_OF_TEXT = '<|endoftext|>'
 
 /**
  * Reads the text of a `tokenizer.json`.
@@ -105,17 +105,6 @@ export function scoredVocabulary({ model: { vocab } }: TokenizerJson): [token: s
 }
 
 /**
- * The id of the token that ends a text.
- *
- * @param eosToken its spelling where a configuration names it; else the first special token with a usual name
- */
-export function endOfSequenceId(json: TokenizerJson, eosToken?: string): number | undefined {
-  const names = eosToken === undefined ? USUAL_END_TOKENS : [eosToken]
-  const added = addedTokens(json)
-  return names.map((name) => added.find(({ content }) => content === name)?.id).find((id) => id !== undefined)
-}
-
-/**
  * The `tokenizer.json` of GPT-2's older two-file format.
  *
  * @param vocabularyText vocab.json (or encoder.json): an object of token → id
@@ -134,12 +123,11 @@ export function byteLevelBpe(vocabularyText: string, mergesText: string, where: 
       )
     }
   }
-  const end = USUAL_END_TOKENS[0]
-  const endId = vocabulary.get(end)
+  const endId = vocabulary.get(END_OF_TEXT)
   return byteLevelBpeJson({
     vocabulary,
     merges: merges.map((merge) => merge.trimEnd()),
-    added: endId === undefined ? [] : [{ id: endId, content: end, normalized: true }],
+    added: endId === undefined ? [] : [{ id: endId, content: END_OF_TEXT, normalized: true }],
   })
 }
 
@@ -193,12 +181,23 @@ export interface WordPiece {
   /** Those that are not text. */
   readonly special: readonly string[]
 
-  /** Whether upper case and accents are ignored. */
+  readonly normalization: BertNormalization
+}
+
+/** What BERT-like tokenizers do to text before they look words up. */
+export interface BertNormalization {
+  /** Whether upper case is ignored. */
   readonly lowercase: boolean
+
+  /** Whether accents are ignored; where absent, as upper case is. */
+  readonly stripAccents?: boolean | undefined
+
+  /** Whether every Chinese character is a word of its own; true where absent. */
+  readonly splitChinese?: boolean | undefined
 }
 
 /** The `tokenizer.json` of a tokenizer that works as BERT's does. */
-export function wordPieceJson({ tokens, special, lowercase }: WordPiece): string {
+export function wordPieceJson({ tokens, special, normalization }: WordPiece): string {
   const ids = new Map(tokens.map((token, id) => [token, id]))
   const added = special.map((content) => ({ id: ids.get(content) ?? 0, content, normalized: false }))
   const token = (id: string, type: number) => ({ SpecialToken: { id, type_id: type } })
@@ -212,9 +211,9 @@ export function wordPieceJson({ tokens, special, lowercase }: WordPiece): string
     normalizer: {
       type: 'BertNormalizer',
       clean_text: true,
-      handle_chinese_chars: true,
-      strip_accents: null,
-      lowercase,
+      handle_chinese_chars: normalization.splitChinese ?? true,
+      strip_accents: normalization.stripAccents ?? null,
+      lowercase: normalization.lowercase,
     },
     pre_tokenizer: { type: 'BertPreTokenizer' },
     post_processor: {
@@ -239,12 +238,12 @@ export function wordPieceJson({ tokens, special, lowercase }: WordPiece): string
  *
  * @param text vocab.txt: a token a line, the line's number from 0 is its id
  * @param options.where what to call it in errors
- * @param options.lowercase whether upper case and accents are ignored; where absent, as the vocabulary has no capitals
+ * @param options.lowercase whether upper case is ignored; where absent, as the vocabulary has no capitals
  * @throws TokenizerError where it lacks [UNK], [CLS] or [SEP], or has a token twice
  */
 export function wordPieceFromVocabulary(
   text: string,
-  { where, lowercase }: { where: string; lowercase?: boolean | undefined },
+  { where, ...normalization }: { where: string } & Partial<BertNormalization>,
 ): string {
   const tokens = text.split(/\r?\n/)
   if (tokens.at(-1) === '') tokens.pop()
@@ -259,8 +258,10 @@ export function wordPieceFromVocabulary(
       throw new TokenizerError(`${where}:${line + 1}: the token ${JSON.stringify(token)} is there twice`)
     seen.add(token)
   }
-  const hasCapitals = tokens.some((token) => !/^\[.*\]$/.test(token) && /[A-Z]/.test(token))
-  return wordPieceJson({ tokens, special, lowercase: lowercase ?? !hasCapitals })
+  // Names as [CLS] or <S> are no text.
+  const hasCapitals = tokens.some((token) => !/^(\[.*\]|<.*>)$/.test(token) && /[A-Z]/.test(token))
+  const lowercase = normalization.lowercase ?? !hasCapitals
+  return wordPieceJson({ tokens, special, normalization: { ...normalization, lowercase } })
 }
 
 /** The message of something that was thrown. */

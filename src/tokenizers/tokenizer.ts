@@ -1,4 +1,7 @@
-/** A text as tokens. All three lists have one entry per token. */
+import type { SequenceTemplate } from './sequence-template.js'
+import type { SpecialTokenNames, SpecialTokens } from './special-tokens.js'
+
+/** A text as tokens. All lists have one entry per token. */
 export interface Encoding {
   readonly ids: number[]
 
@@ -10,6 +13,21 @@ export interface Encoding {
    * source; [0, 0] for tokens that were added. Tokens that share a character (byte-level pieces of one emoji) overlap.
    */
   readonly offsets: [start: number, end: number][]
+
+  /**
+   * Which word of the text each token is a part of, counted from 0 as the tokenizer splits texts into words before it
+   * makes tokens of them (Hugging Face's `word_ids()`); -1 for tokens that were added.
+   */
+  readonly words: number[]
+}
+
+/** What is said of a tokenizer beside its `tokenizer.json`. */
+export interface TokenizerOptions {
+  /** What to call it in errors. */
+  readonly where?: string
+
+  /** How its special tokens are spelled, by the part they play; where absent they have one of the usual names. */
+  readonly specialTokens?: SpecialTokenNames
 }
 
 /** How to encode. */
@@ -38,6 +56,12 @@ export interface Tokenizer {
 
   /** The token that ends a text, where the tokenizer has one. */
   readonly eosTokenId?: number
+
+  /** The tokens that play a part of their own, as far as the tokenizer has them. */
+  readonly specialTokens: SpecialTokens
+
+  /** What the model expects around a text or a pair of texts. */
+  readonly template: SequenceTemplate
 
   /** Turns a text into tokens. @throws TokenizerError for unknown text where the options ask for it */
   encode(text: string, options?: EncodeOptions): Promise<Encoding>

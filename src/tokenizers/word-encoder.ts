@@ -44,14 +44,26 @@ export class WordEncoder {
     })
   }
 
-  /** Calls back for each token of a prepared text, with where it starts and ends in it. */
-  forEachToken(text: string, onToken: (id: number, start: number, end: number) => void): void {
+  /**
+   * Calls back for each token of a prepared text, with where it starts and ends in it, and its word.
+   *
+   * @param first the number of the text's first word
+   * @returns the number of the word behind the last one
+   */
+  forEachToken(
+    text: string,
+    first: number,
+    onToken: (id: number, start: number, end: number, word: number) => void,
+  ): number {
+    let count = first
     this.#splitter.forEachWord(text, (start, end) => {
       const word = this.#wordAt(text, start, end)
       for (let i = this.#firsts[word]; i < this.#firsts[word + 1]; i++) {
-        onToken(this.#ids[i], start + this.#starts[i], start + this.#ends[i])
+        onToken(this.#ids[i], start + this.#starts[i], start + this.#ends[i], count)
       }
+      count++
     })
+    return count
   }
 
   /** The number of a word whose tokens are known from now on. */

@@ -17,8 +17,14 @@ export interface TrainingRequest {
   /** How many different characters may be tokens, the most frequent first (`unigram`, `wordpiece`); all where absent. */
   readonly alphabetLimit?: number | undefined
 
-  /** Whether upper case and accents are ignored, as in BERT's uncased models (`wordpiece`); true where absent. */
+  /** Whether upper case is ignored, as in BERT's uncased models (`wordpiece`); true where absent. */
   readonly lowercase?: boolean | undefined
+
+  /** Whether accents are ignored (`wordpiece`); where absent, as upper case is. */
+  readonly stripAccents?: boolean | undefined
+
+  /** Whether every Chinese character is a word of its own (`wordpiece`); true where absent. */
+  readonly splitChinese?: boolean | undefined
 
   /** Called now and then with the number of tokens so far. */
   readonly onLearn?: ((tokens: number) => void) | undefined

@@ -68,6 +68,29 @@ describe('WordPiece', () => {
     expect(normalizer).toMatchObject({ lowercase: false })
   })
 
+  it('keeps accents and Chinese words where asked', async () => {
+    const options = { type: 'wordpiece', vocabularySize: 40 } as const
+    const tokens = async (more: Partial<TokenizerTrainingOptions>) =>
+      byId((await train({ ...options, ...more }, ['\u00c1bd \u4e2d\u6587'])).model.vocab)
+    expect(await tokens({ stripAccents: false })).toContain('\u00e1bd')
+    expect(await tokens({})).toContain('abd')
+    expect(await tokens({})).not.toContain('\u4e2d\u6587')
+    const { model, normalizer } = await train({ ...options, splitChinese: false }, ['\u00c1bd \u4e2d\u6587'])
+    expect(byId(model.vocab)).toContain('\u4e2d\u6587')
+    expect(normalizer).toMatchObject({ handle_chinese_chars: false, lowercase: true, strip_accents: null })
+  })
+
+  it("makes all of a BERT's tokenizer", async () => {
+    const tokenizer = createTokenizer(await trainTokenizer([sample], { type: 'wordpiece', vocabularySize: 150 }))
+    const { pad, unknown, cls, sep, mask, bos, eos } = tokenizer.specialTokens
+    expect([pad?.id, unknown?.id, cls?.id, sep?.id, mask?.id, bos, eos]).toEqual([0, 1, 2, 3, 4, undefined, undefined])
+    const [first, second] = await tokenizer.encodeBatch(['the [MASK]', 'jaws'], { addSpecialTokens: false })
+    const { tokens, segments } = tokenizer.template.join(first, second)
+    expect(tokens).toEqual(['[CLS]', 'the', '[MASK]', '[SEP]', 'jaws', '[SEP]'])
+    expect(segments).toEqual([0, 0, 0, 0, 1, 1])
+    expect(tokenizer.decode([...first.ids, ...second.ids])).toBe('the [MASK] jaws')
+  })
+
   it('makes a tokenizer that knows every word it learnt from', async () => {
     const tokenizer = createTokenizer(await trainTokenizer([sample], { type: 'wordpiece', vocabularySize: 150 }))
     const { ids, tokens } = await tokenizer.encode(sample, { onUnknown: 'error' })

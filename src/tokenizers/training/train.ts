@@ -70,14 +70,15 @@ export async function trainTokenizer(
   return train(counts, { ...options, onLearn })
 }
 
-function counterOf({ type, lowercase }: TokenizerTrainingOptions) {
+function counterOf(options: TokenizerTrainingOptions) {
+  const { type } = options
   switch (type) {
     case 'bpe':
       return countByteLevelWords
     case 'unigram':
       return countMetaspaceWords
     case 'wordpiece': {
-      const normalizer = wordPieceNormalizer(lowercase !== false)
+      const normalizer = wordPieceNormalizer(options)
       return (text: string, counts: WordCounts) => countBertWords(text, counts, normalizer)
     }
     default: {

@@ -12,9 +12,12 @@ const PREFIX = '##'
 
 const SPECIAL = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]']
 
-/** BERT's cleaning of text, with or without lower case. */
-export function wordPieceNormalizer(lowercase: boolean): Normalizer {
-  return bertNormalizer({ cleanText: true, handleChineseCharacters: true, stripAccents: lowercase, lowercase })
+type NormalizationRequest = Pick<TrainingRequest, 'lowercase' | 'stripAccents' | 'splitChinese'>
+
+/** BERT's cleaning of text. */
+export function wordPieceNormalizer(request: NormalizationRequest): Normalizer {
+  const { lowercase = true, stripAccents = lowercase, splitChinese = true } = request
+  return bertNormalizer({ cleanText: true, handleChineseCharacters: splitChinese, stripAccents, lowercase })
 }
 
 /** Counts the words of a text as BERT splits it; line feeds are spaces like any other. */
@@ -58,7 +61,8 @@ export function trainWordPiece(counts: WordCounts, request: TrainingRequest): st
     join: (left, right) => left + (right.startsWith(PREFIX) ? right.slice(PREFIX.length) : right),
     onProgress: request.onLearn,
   })
-  return wordPieceJson({ tokens, special, lowercase: request.lowercase !== false })
+  const { lowercase = true, stripAccents, splitChinese } = request
+  return wordPieceJson({ tokens, special, normalization: { lowercase, stripAccents, splitChinese } })
 }
 
 /** The characters that occur behind the first of a word, by rising code point. */
