@@ -1,4 +1,5 @@
-import type { Module } from '../nn/index.js'
+import { CheckpointError } from '../errors.js'
+import type { Activation, Module } from '../nn/index.js'
 
 /** Float32 tensors by name. */
 export type NamedTensors = ReadonlyMap<string, { readonly shape: readonly number[]; readonly data: Float32Array }>
@@ -9,6 +10,8 @@ export interface Architecture<M extends Module = Module> {
   readonly name: string
   /** `model_type` in config.json. A type without a known architecture is read as the first one of that type. */
   readonly modelType: string
+  /** Whether Python generates text with it, which needs a generation_config.json. */
+  readonly generates: boolean
   /** Builds the model that a config.json describes. @throws CheckpointError where it cannot */
   create(config: unknown, where: string): M
   /** Whether a model belongs to this family. */
@@ -21,4 +24,24 @@ export interface Architecture<M extends Module = Module> {
   extraTensors(model: M): NamedTensors
   /** Whether a tensor of a file that is not a parameter may be left out without changing what the model computes. */
   ignores(model: M, name: string, data: Float32Array): boolean
+}
+
+/** Hugging Face's names of activation functions that are the same function as one of ours. */
+const activationNames: Readonly<Record<string, Activation>> = {
+  gelu: 'gelu',
+  gelu_new: 'gelu_new',
+  gelu_pytorch_tanh: 'gelu_new',
+  gelu_fast: 'gelu_new',
+  relu: 'relu',
+  silu: 'silu',
+  swish: 'silu',
+}
+
+/** Our name of an activation function. @throws CheckpointError naming the key of config.json where it is unknown */
+export function activationOf(name: string, key: string, where: string): Activation {
+  const activation = activationNames[name]
+  if (activation !== undefined) return activation
+  throw new CheckpointError(
+    `${where}: ${key} '${name}' is unknown; known are ${Object.keys(activationNames).join(', ')}`,
+  )
 }

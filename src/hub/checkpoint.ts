@@ -4,8 +4,11 @@ import { CheckpointError } from '../errors.js'
 import type { Parameter } from '../graph/index.js'
 import type { Module } from '../nn/index.js'
 import type { Architecture } from './architecture.js'
+import { bertArchitectures } from './bert.js'
+import { distilBertArchitectures } from './distilbert.js'
 import { makeFolder, readCheckpointTensors, readJson, writeFileAtomically } from './files.js'
 import { gpt2Classifier, gpt2LanguageModel } from './gpt2.js'
+import { robertaArchitectures } from './roberta.js'
 import { resolveCheckpoint } from './run-directory.js'
 import { serializeSafetensors } from './safetensors.js'
 
@@ -25,7 +28,13 @@ export interface SaveOptions {
 }
 
 /** Every family that Heddle reads and writes. */
-const architectures: readonly Architecture[] = [gpt2LanguageModel, gpt2Classifier]
+const architectures: readonly Architecture[] = [
+  gpt2LanguageModel,
+  gpt2Classifier,
+  ...bertArchitectures,
+  ...robertaArchitectures,
+  ...distilBertArchitectures,
+]
 
 /**
  * Reads a model from a Hugging Face directory (`config.json` and `model.safetensors`, sharded or not), or from a
@@ -45,8 +54,8 @@ export function loadModel(path: string): LoadedModel {
 }
 
 /**
- * Writes `config.json`, `model.safetensors` and `generation_config.json` into a directory, which is made where it is
- * missing. Python's AutoModel opens it.
+ * Writes `config.json`, `model.safetensors` and, for a model that generates text, `generation_config.json` into a
+ * directory, which is made where it is missing. Python's AutoModel opens it.
  */
 export function saveModel(directory: string, model: Module, options: SaveOptions = {}): void {
   const architecture = architectures.find((candidate) => candidate.owns(model))
@@ -60,8 +69,9 @@ export function saveModel(directory: string, model: Module, options: SaveOptions
   const writeJson = (name: string, value: unknown) =>
     writeFileAtomically(join(directory, name), `${JSON.stringify(value, null, 2)}\n`)
   // Without these Python would assume GPT-2's own, which other vocabularies do not have.
-  const special = { bos_token_id: options.eosTokenId ?? null, eos_token_id: options.eosTokenId ?? null }
-  writeJson('generation_config.json', { _from_model_config: true, ...special })
+  const ends = { bos_token_id: options.eosTokenId ?? null, eos_token_id: options.eosTokenId ?? null }
+  const special = architecture.generates ? ends : {}
+  if (architecture.generates) writeJson('generation_config.json', { _from_model_config: true, ...special })
   // Last, so that a directory with a config.json is whole.
   writeJson('config.json', { ...architecture.toConfig(model), ...special, dtype: 'float32' })
 }

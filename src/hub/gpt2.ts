@@ -1,8 +1,7 @@
 import { z } from 'zod'
 import { CheckpointError } from '../errors.js'
 import { GPT, type GPTConfig, GPTForSequenceClassification } from '../models/index.js'
-import type { Activation } from '../nn/index.js'
-import type { Architecture, NamedTensors } from './architecture.js'
+import { type Architecture, activationOf, type NamedTensors } from './architecture.js'
 
 /** A model with GPT-2's body, whatever its head. */
 type GPTLike = GPT | GPTForSequenceClassification
@@ -32,6 +31,7 @@ const schema = z.looseObject({
 /** What both heads have in common. */
 const common = {
   modelType: 'gpt2',
+  generates: true,
 
   parameterName(stored: string): string | undefined {
     // Causal masks that older versions saved as buffers.
@@ -42,17 +42,6 @@ const common = {
   extraTensors(model: GPTLike): NamedTensors {
     return model.config.bias === false ? zeroBiases(model) : new Map()
   },
-}
-
-/** Hugging Face's names of activation functions that are the same function as one of ours. */
-const activationNames: Readonly<Record<string, Activation>> = {
-  gelu: 'gelu',
-  gelu_new: 'gelu_new',
-  gelu_pytorch_tanh: 'gelu_new',
-  gelu_fast: 'gelu_new',
-  relu: 'relu',
-  silu: 'silu',
-  swish: 'silu',
 }
 
 /** GPT-2 language models: `GPT2LMHeadModel`, or `GPT2Model` whose names lack the `transformer.` in front. */
@@ -98,13 +87,6 @@ export function toGPTConfig(json: unknown, where: string): GPTConfig {
     throw new CheckpointError(`${where}: '${path.join('.')}' does not fit a GPT-2 model: ${message}`)
   }
   const config = result.data
-  const activation = activationNames[config.activation_function]
-  if (activation === undefined) {
-    const known = Object.keys(activationNames).join(', ')
-    throw new CheckpointError(
-      `${where}: activation_function '${config.activation_function}' is unknown; known are ${known}`,
-    )
-  }
   return {
     vocabularySize: config.vocab_size,
     contextLength: config.n_positions,
@@ -114,7 +96,7 @@ export function toGPTConfig(json: unknown, where: string): GPTConfig {
     innerWidth: config.n_inner ?? undefined,
     dropout: { embedding: config.embd_pdrop, attention: config.attn_pdrop, residual: config.resid_pdrop },
     bias: config.bias,
-    activation,
+    activation: activationOf(config.activation_function, 'activation_function', where),
     epsilon: config.layer_norm_epsilon,
     tiedHead: config.tie_word_embeddings,
     deviation: config.initializer_range,

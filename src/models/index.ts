@@ -1,4 +1,58 @@
 export {
+  type BertConfig,
+  BertModel,
+  bertBase,
+  bertBaseChinese,
+  bertLarge,
+  bertMedium,
+  bertMini,
+  bertSmall,
+  bertTiny,
+  MeanPooler,
+  miniLML6,
+  type Pooler,
+} from './bert.js'
+export {
+  BertForMaskedLM,
+  BertForMultipleChoice,
+  BertForPreTraining,
+  BertForQuestionAnswering,
+  BertForRelationClassification,
+  BertForSequenceClassification,
+  BertForTokenClassification,
+  type PretrainingLogits,
+} from './bert-heads.js'
+export {
+  type DistilBertConfig,
+  DistilBertForMaskedLM,
+  DistilBertForMultipleChoice,
+  DistilBertForQuestionAnswering,
+  DistilBertForSequenceClassification,
+  DistilBertForTokenClassification,
+  DistilBertModel,
+  distilBertBase,
+} from './distilbert.js'
+export {
+  type AnswerLogits,
+  type BatchOptions,
+  type ChoiceModel,
+  type ClassificationProblem,
+  type EncoderConfig,
+  type EncoderInput,
+  type EncoderInputs,
+  encoderFeeds,
+  encoderInputs,
+  type MaskedLanguageModel,
+  type PaddedInputs,
+  paddedInputs,
+  type QuestionAnswerer,
+  type SequenceClassifier,
+  type TextEncoder,
+  type TokenClassifier,
+  type TokenSequence,
+  tokenScores,
+} from './encoder.js'
+export {
   GPT,
   type GPTConfig,
   GPTForSequenceClassification,
@@ -10,3 +64,14 @@ export {
   gpt2XL,
   gptCharacter,
 } from './gpt.js'
+export {
+  type RobertaConfig,
+  RobertaForMaskedLM,
+  RobertaForMultipleChoice,
+  RobertaForQuestionAnswering,
+  RobertaForSequenceClassification,
+  RobertaForTokenClassification,
+  RobertaModel,
+  robertaBase,
+  robertaLarge,
+} from './roberta.js'

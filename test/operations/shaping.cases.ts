@@ -193,6 +193,44 @@ const gathers: Cases = (draw) => {
   }
 }
 
+/** Rows, more places than rows, and which belongs to which: `rowOf` has −1 in the places left over. */
+function rowsAndPlaces(draw: Draw) {
+  const shapes = { rows: draw.shape(1, 2).map((size) => Math.min(size, 3)), places: [draw.integer(1, 2)] }
+  const rowCount = count(shapes.rows)
+  shapes.places.push(Math.ceil(rowCount / shapes.places[0]) + draw.integer(0, 3))
+  const placeCount = count(shapes.places)
+  const order = draw.permutation(placeCount)
+  const rowOf: Sample = {
+    ...fromPositions(shapes.places, (position) => {
+      const row = order.indexOf(position[0] * shapes.places[1] + position[1])
+      return row < rowCount ? row : -1
+    }),
+    dtype: 'int64',
+  }
+  const placeOf: Sample = { shape: shapes.rows, data: Float64Array.from(order.slice(0, rowCount)), dtype: 'int64' }
+  return { ...shapes, rowOf, placeOf, width: draw.integer(1, 3) }
+}
+
+/** The row at a flat index, zeros where it is −1. */
+function flatRow({ shape, data }: NdArray, index: number, column: number): number {
+  return index < 0 ? 0 : data[index * shape[shape.length - 1] + column]
+}
+
+const rowMoves =
+  (build: typeof operations.spreadRows, direction: 'spread' | 'collect'): Cases =>
+  (draw) => {
+    const { rows, places, rowOf, placeOf, width } = rowsAndPlaces(draw)
+    const [shape, from, to] = direction === 'spread' ? [rows, rowOf, placeOf] : [places, placeOf, rowOf]
+    return {
+      inputs: [draw.floats([...shape, width]), from, to],
+      build,
+      reference: (x, from) =>
+        fromPositions([...from.shape, width], (position) =>
+          flatRow(x, at(from, position.slice(0, -1)), position[position.length - 1]),
+        ),
+    }
+  }
+
 /** A tensor, an axis of it, and the shape of indices along that axis. */
 function indexed(draw: Draw, mostIndices: (size: number) => number) {
   const x = draw.floats(draw.shape(1, 3))
@@ -262,6 +300,8 @@ export const shapingCases = {
   range: ranges,
   size: sizes,
   gather: gathers,
+  spreadRows: rowMoves(operations.spreadRows, 'spread'),
+  collectRows: rowMoves(operations.collectRows, 'collect'),
   gatherElements: elementGathers,
   scatterElements: elementScatters,
   oneHot: oneHots,
