@@ -10,8 +10,8 @@ export type Competitor = Pick<Side, 'name' | 'turn' | 'cpuSeconds' | 'peakMemory
 export interface TurnOptions {
   /** Turns of each side. */
   readonly groups: number
-  /** Steps of a turn. */
-  readonly steps: number
+  /** Steps of a turn: the same of every side, or each side's own. */
+  readonly steps: number | readonly number[]
   /** Called after each group with the last turn of every side. */
   readonly onGroup?: (group: number, turns: readonly Turn[]) => void
 }
@@ -78,6 +78,7 @@ class Usage {
  * take cores from the side that is measured.
  */
 export async function interleave(sides: readonly Competitor[], options: TurnOptions): Promise<Measurement[]> {
+  const { steps } = options
   const turns: Turn[][] = sides.map(() => [])
   const active = sides.map(() => new Usage())
   const idle = sides.map(() => new Usage())
@@ -86,7 +87,7 @@ export async function interleave(sides: readonly Competitor[], options: TurnOpti
       await pause(settleMilliseconds)
       const before = sides.map((other) => other.cpuSeconds())
       const start = performance.now()
-      turns[i].push(await side.turn(options.steps))
+      turns[i].push(await side.turn(typeof steps === 'number' ? steps : steps[i]))
       const wall = (performance.now() - start) / 1000
       for (const [j, other] of sides.entries()) (i === j ? active : idle)[j].add(wall, before[j], other.cpuSeconds())
     }

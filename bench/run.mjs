@@ -15,7 +15,7 @@ const BUILT = join(ROOT, 'dist', 'index.js')
 const TARGET = join(ROOT, 'dist', 'bench')
 
 const BENCHMARKS = {
-  training: 'training steps per second of a GPT, next to PyTorch',
+  training: 'training steps per second of a GPT, next to PyTorch, TensorFlow.js and jax-js',
   tokenizers: 'training tokenizers and encoding with them, next to Hugging Face',
 }
 
@@ -25,10 +25,10 @@ ${Object.entries(BENCHMARKS)
   .map(([name, description]) => `  ${name.padEnd(12)}${description}`)
   .join('\n')}`
 
-/** The paths of the TypeScript sources below a folder, relative to it; tests and declarations are left out. */
+/** The paths of the TypeScript sources below a folder, relative to it; tests, declarations and packages are left out. */
 function sources(folder) {
   const names = readdirSync(folder, { recursive: true, encoding: 'utf8' })
-  return names.filter((name) => name.endsWith('.ts') && !/\.(d|test|testing)\.ts$/.test(name))
+  return names.filter((name) => name.endsWith('.ts') && !/node_modules|\.(d|test|testing)\.ts$/.test(name))
 }
 
 /** Translates bench/ to dist/bench/. Files appear whole, for runs at the same time. */

@@ -30,6 +30,10 @@ export interface Ready {
   /** Of the engine. */
   readonly version: string
   readonly parameters: number
+  /** What the engine runs on, where the side tells. */
+  readonly backend?: string
+  /** Of the steps made so far, where the side tells. */
+  readonly losses?: readonly number[]
 }
 
 /** What a side answers to `{"steps": n}`. */
@@ -173,9 +177,18 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null
 }
 
+function isNumber(value: unknown): value is number {
+  return typeof value === 'number'
+}
+
 function isReady(value: unknown): value is Ready {
   return (
-    isRecord(value) && value.ready === true && typeof value.parameters === 'number' && typeof value.version === 'string'
+    isRecord(value) &&
+    value.ready === true &&
+    typeof value.parameters === 'number' &&
+    typeof value.version === 'string' &&
+    (value.backend === undefined || typeof value.backend === 'string') &&
+    (value.losses === undefined || (Array.isArray(value.losses) && value.losses.every(isNumber)))
   )
 }
 

@@ -1,5 +1,7 @@
 import { spawnSync } from 'node:child_process'
-import { availableParallelism, loadavg } from 'node:os'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { availableParallelism, loadavg, tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import {
@@ -11,6 +13,14 @@ import {
   type Summary,
   summarize,
 } from './harness.js'
+import {
+  checkSameTraining,
+  isInstalled,
+  type JavaScriptPeer,
+  javaScriptPeers,
+  peersFolder,
+  startPeer,
+} from './javascript-peers.js'
 import { BenchmarkError, Side, type Turn } from './side.js'
 import { type Comparison, compare } from './statistics.js'
 
@@ -31,8 +41,15 @@ interface Config {
 interface Case {
   readonly description: string
   readonly steps: number
+  /** Steps of a turn of TensorFlow.js and of jax-js, which are measured only where this is given. */
+  readonly peerSteps?: number
   readonly config: Config
 }
+
+type Figures = Summary & { readonly tokensPerSecond: number }
+
+/** What was measured of TensorFlow.js or jax-js. */
+type PeerResult = Comparison & Figures & { readonly version: string; readonly backend: string; readonly steps: number }
 
 /** What was measured of a case; the ratio and PyTorch's figures are null where PyTorch is missing. */
 type CaseResult = (Comparison | typeof noComparison) & {
@@ -41,8 +58,10 @@ type CaseResult = (Comparison | typeof noComparison) & {
   readonly config: Config
   readonly groups: number
   readonly steps: number
-  readonly heddle: Summary & { readonly tokensPerSecond: number }
-  readonly pytorch: (Summary & { readonly tokensPerSecond: number }) | null
+  readonly heddle: Figures
+  readonly pytorch: Figures | null
+  /** Of those that are installed, in cases that have them. */
+  readonly peers: Readonly<Partial<Record<JavaScriptPeer['key'], PeerResult>>>
   readonly versions: { readonly onnxruntime: string; readonly torch: string | null }
 }
 
@@ -65,11 +84,13 @@ const cases: Readonly<Record<string, Case>> = {
   'gpt-4x128': {
     description: "nanoGPT's character model for a CPU",
     steps: 20,
+    peerSteps: 3,
     config: { ...characters, layers: 4, heads: 4, width: 128, contextLength: 64, batchSize: 12 },
   },
   tiny: {
     description: 'too small to mean anything: tries the benchmark itself',
     steps: 5,
+    peerSteps: 5,
     config: { ...characters, layers: 2, heads: 2, width: 32, contextLength: 16, batchSize: 4 },
   },
 }
@@ -81,7 +102,8 @@ const allCases = [mainCase, 'gpt2-small', 'gpt-4x128']
 
 const usage = `usage: npm run bench -- training [options]
 
-Times full training steps (forward, backward, clip, AdamW) of the same models in Heddle and in PyTorch, in turns.
+Times full training steps (forward, backward, clip, AdamW) of the same models in Heddle and in PyTorch, in turns;
+gpt-4x128 in TensorFlow.js and jax-js too.
 
   --case NAME   the model to measure (default ${mainCase}), again for more of them:
 ${Object.entries(cases)
@@ -91,15 +113,18 @@ ${Object.entries(cases)
   --groups N    turns of each side (default 10)
   --quick       3 turns of one step: whether it works, not how fast it is
   --compile     PyTorch with torch.compile
+  --no-peers    without TensorFlow.js and jax-js
   --json        print one JSON object instead of the table
 
-PyTorch is what HEDDLE_PYTHON, or else python3, imports; without it only Heddle is measured.`
+PyTorch is what HEDDLE_PYTHON, or else python3, imports; TensorFlow.js and jax-js are what
+\`npm install --prefix bench/peers\` installs. What is missing is left out.`
 
 interface Options {
   readonly names: readonly string[]
   readonly groups: number
   readonly quick: boolean
   readonly compile: boolean
+  readonly peers: boolean
   readonly json: boolean
   readonly help: boolean
 }
@@ -127,10 +152,12 @@ async function measure(options: Options): Promise<void> {
   const loadBefore = loadavg()[0]
   const python = findPython()
   if (python === undefined) {
-    note('no PyTorch here (set HEDDLE_PYTHON to a Python that imports torch): only Heddle is measured')
+    note('no PyTorch here: left out (set HEDDLE_PYTHON to a Python that imports torch)')
   }
   const results: CaseResult[] = []
-  for (const name of options.names) results.push(await measureCase(name, options, python))
+  for (const name of options.names) {
+    results.push(await measureCase(name, { ...options, python, javaScript: findPeers(name, options) }))
+  }
   const machine = describeMachine(loadBefore)
   const { ratio, ratioSpread, bestRatio, versions } = results[0]
   const { quick, compile } = options
@@ -139,40 +166,66 @@ async function measure(options: Options): Promise<void> {
   process.stdout.write(`${options.json ? JSON.stringify({ benchmark: 'training', ...figures }) : text}\n`)
 }
 
-async function measureCase(name: string, options: Options, python: string | undefined): Promise<CaseResult> {
-  const { config, steps } = cases[name]
+/** What a case is measured with. */
+interface CaseOptions extends Options {
+  readonly python: string | undefined
+  readonly javaScript: readonly JavaScriptPeer[]
+}
+
+async function measureCase(name: string, options: CaseOptions): Promise<CaseResult> {
+  const { config, steps, peerSteps = steps } = cases[name]
   const turns = options.quick ? { groups: 3, steps: 1 } : { groups: options.groups, steps }
   const sides: Side[] = []
   try {
     note(`${name}: warming up`)
-    sides.push(await startHeddle(config))
-    if (python !== undefined) sides.push(await startPyTorch(python, config, options.compile))
-    const [heddle, torch] = sides.map(({ ready }) => ready)
-    if (torch !== undefined && torch.parameters !== heddle.parameters) {
-      throw new BenchmarkError(
-        `${name}: not the same model: ${heddle.parameters} parameters in Heddle, ${torch.parameters} in PyTorch`,
-      )
-    }
+    await startSides(sides, config, options)
+    const [ours, ...others] = sides
+    for (const other of others) checkSameTraining(ours, other)
     const onGroup = (group: number, last: readonly Turn[]) => {
       const times = last.map(({ seconds }, i) => `${sides[i].name} ${seconds.map(milliseconds).join(' ')}`)
       note(`${name}: turn ${group + 1} of ${turns.groups}: ${times.join(', ')}`)
     }
-    const [ours, peer] = await interleave(sides, { ...turns, onGroup })
+    const peersFrom = sides.length - options.javaScript.length
+    const ownSteps = sides.map((_, i) => (i < peersFrom || options.quick ? turns.steps : peerSteps))
+    const measured = await interleave(sides, { ...turns, steps: ownSteps, onGroup })
+    const [heddle, torch] = measured.slice(0, peersFrom)
+    const peers: Partial<Record<JavaScriptPeer['key'], PeerResult>> = {}
+    for (const [i, { key }] of options.javaScript.entries()) {
+      const at = peersFrom + i
+      const { version, backend = 'unknown' } = sides[at].ready
+      const comparison = compare(heddle.groups, measured[at].groups)
+      peers[key] = { ...comparison, ...withSpeed(measured[at], config), version, backend, steps: ownSteps[at] }
+    }
     return {
-      ...{ name, parameters: heddle.parameters, config, ...turns },
-      ...(peer === undefined ? noComparison : compare(ours.groups, peer.groups)),
-      heddle: withSpeed(ours, config),
-      pytorch: peer === undefined ? null : withSpeed(peer, config),
-      versions: { onnxruntime: heddle.version, torch: torch?.version ?? null },
+      ...{ name, parameters: ours.ready.parameters, config, ...turns },
+      ...(torch === undefined ? noComparison : compare(heddle.groups, torch.groups)),
+      heddle: withSpeed(heddle, config),
+      pytorch: torch === undefined ? null : withSpeed(torch, config),
+      peers,
+      versions: { onnxruntime: ours.ready.version, torch: torch === undefined ? null : others[0].ready.version },
     }
   } finally {
     await Promise.all(sides.map((side) => side.stop()))
   }
 }
 
-function startHeddle(config: Config): Promise<Side> {
+/** Starts Heddle, PyTorch where there is one, and the JavaScript peers from Heddle's weights and batches. */
+async function startSides(sides: Side[], config: Config, { python, javaScript, compile }: CaseOptions): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'heddle-bench-'))
+  try {
+    const startFile = join(folder, 'start.safetensors')
+    sides.push(await startHeddle(config, javaScript.length === 0 ? [] : [startFile]))
+    if (python !== undefined) sides.push(await startPyTorch(python, config, compile))
+    for (const peer of javaScript) sides.push(await startPeer(peer, config, startFile))
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
+function startHeddle(config: Config, startFile: readonly string[]): Promise<Side> {
   const script = fileURLToPath(new URL('peers/heddle-training.js', import.meta.url))
-  return Side.start({ name: 'Heddle', command: process.execPath, arguments: [script, JSON.stringify(config)] })
+  const words = [script, JSON.stringify(config), ...startFile]
+  return Side.start({ name: 'Heddle', command: process.execPath, arguments: words })
 }
 
 function startPyTorch(python: string, config: Config, compiled: boolean): Promise<Side> {
@@ -196,12 +249,28 @@ function findPython(): string | undefined {
   return spawnSync(python, ['-c', 'import torch']).status === 0 ? python : undefined
 }
 
-function withSpeed(measurement: Measurement, { batchSize, contextLength }: Config) {
+/** The JavaScript peers that a case is measured with. */
+function findPeers(name: string, { peers }: Options): readonly JavaScriptPeer[] {
+  if (!peers || cases[name].peerSteps === undefined) return []
+  const missing = javaScriptPeers.filter((peer) => !isInstalled(peer, peersFolder()))
+  if (missing.length > 0) {
+    const names = missing.map((peer) => peer.name).join(' and ')
+    note(`${name}: ${names} not installed: left out (npm install --prefix bench/peers installs them)`)
+  }
+  return javaScriptPeers.filter((peer) => !missing.includes(peer))
+}
+
+function withSpeed(measurement: Measurement, { batchSize, contextLength }: Config): Figures {
   const summary = summarize(measurement)
   return { ...summary, tokensPerSecond: (batchSize * contextLength) / summary.median }
 }
 
-function reportCase({ name, parameters, config, groups, steps, heddle, pytorch, ...comparison }: CaseResult): string {
+function reportCase(result: CaseResult): string {
+  const { name, parameters, config, groups, steps, heddle, pytorch } = result
+  const peers = javaScriptPeers.flatMap(({ key, name }) => {
+    const figures = result.peers[key]
+    return figures === undefined ? [] : [{ name, figures }]
+  })
   const { layers, heads, width, contextLength, batchSize, vocabularySize } = config
   const model = `${(parameters / 1e6).toPrecision(3)}M parameters, ${layers} layers, ${heads} heads, width ${width}`
   const batches = `context ${contextLength}, batch ${batchSize}, vocabulary ${vocabularySize}`
@@ -213,20 +282,25 @@ function reportCase({ name, parameters, config, groups, steps, heddle, pytorch, 
       ['', 'median ms', 'best ms', 'tokens/s', 'peak MB', 'cores', 'cores idle', 'loss'],
       row('Heddle', heddle),
       ...(pytorch === null ? [] : [row('PyTorch', pytorch)]),
+      ...peers.map(({ name, figures }) => row(name, figures)),
     ]),
     '',
     `Heddle's step: ${phases.join(', ')}`,
-    formatRatio(comparison),
+    formatRatio('Ratio', result),
+    ...peers.map(({ name, figures }) => {
+      const { version, backend, steps } = figures
+      return `${formatRatio(`${name}'s ratio`, figures)}; ${version}, ${backend}, ${steps} steps a turn`
+    }),
   ].join('\n')
 }
 
-function formatRatio({ ratio, ratioSpread, bestRatio }: Comparison | typeof noComparison): string {
+function formatRatio(name: string, { ratio, ratioSpread, bestRatio }: Comparison | typeof noComparison): string {
   if (ratio === null) return 'No ratio: there is no PyTorch here.'
   const [low, high] = ratioSpread.map((value) => value.toFixed(2))
-  return `Ratio ${ratio.toFixed(2)} (middle half of the turns ${low} to ${high}, best steps ${bestRatio.toFixed(2)})`
+  return `${name} ${ratio.toFixed(2)} (middle half of the turns ${low} to ${high}, best steps ${bestRatio.toFixed(2)})`
 }
 
-function row(name: string, summary: NonNullable<CaseResult['pytorch']>): string[] {
+function row(name: string, summary: Figures): string[] {
   return [
     name,
     milliseconds(summary.median),
@@ -263,7 +337,7 @@ function parseOptions(args: readonly string[]): Options {
     throw new BenchmarkError(`--groups must be a whole number of 1 or more, got '${values.groups}'`, 2)
   }
   const { quick = false, compile = false, json = false, help = false } = values
-  return { names, groups, quick, compile, json, help }
+  return { names, groups, quick, compile, json, help, peers: !values['no-peers'] }
 }
 
 function parseWords(args: readonly string[]) {
@@ -273,7 +347,7 @@ function parseWords(args: readonly string[]) {
       args: [...args],
       options: {
         ...{ case: { type: 'string', multiple: true }, groups: { type: 'string' } },
-        ...{ all: flag, quick: flag, compile: flag, json: flag, help: flag },
+        ...{ all: flag, quick: flag, compile: flag, 'no-peers': flag, json: flag, help: flag },
       },
     }).values
   } catch (error) {

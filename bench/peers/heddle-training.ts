@@ -1,8 +1,13 @@
 /**
  * Our side of the training benchmark, in the words of pytorch_training.py: takes the same CONFIG, says when it is warm,
  * and answers each line {"steps": n} of its input with the times of n full steps: forward, backward, clip, AdamW.
+ *
+ * A second argument names a file for the weights and the first batches, from which the JavaScript peers begin too; the
+ * losses of these batches are then part of the first answer.
  */
+import { closeSync, openSync, writeSync } from 'node:fs'
 import { createInterface } from 'node:readline'
+import { serializeSafetensors } from 'heddle/hub'
 import { GPT, type GPTConfig } from 'heddle/models'
 import { initialize } from 'heddle/nn'
 import { RandomStream } from 'heddle/runtime'
@@ -13,6 +18,8 @@ type Config = GPTConfig & { readonly batchSize: number }
 
 const seed = 1337
 const warmupSteps = 2
+/** Steps to warm up where the peers make the same ones: enough for a wrong optimizer to show. */
+const sharedSteps = 5
 const learningRate = 1e-3
 /** Tokens of the random text, besides those of one window. */
 const textLength = 100_000
@@ -23,6 +30,8 @@ const phases = ['batch', 'gradients', 'optimizer'] as const
 /** A model, its optimizer and the step that is timed. */
 class Training {
   readonly parameters: number
+  readonly #weights: ReturnType<GPT['parameters']>
+  readonly #objective: CausalLanguageModelling
   readonly #trainer: Trainer
   readonly #seconds = { batch: 0, optimizer: 0 }
 
@@ -30,9 +39,11 @@ class Training {
     const model = new GPT(config)
     const parameters = model.parameters()
     initialize(parameters, seed)
+    this.#weights = parameters
     this.parameters = Object.values(parameters).reduce((sum, { size }) => sum + size, 0)
     const { contextLength, batchSize } = config
     const objective = new CausalLanguageModelling({ model, train: randomText(config), contextLength, batchSize, seed })
+    this.#objective = objective
     this.#trainer = new Trainer(
       parameters,
       {
@@ -45,6 +56,25 @@ class Training {
     const { optimizer } = this.#trainer
     const update = optimizer.step.bind(optimizer)
     optimizer.step = (rate) => this.#timed('optimizer', () => update(rate))
+  }
+
+  /** Writes the weights and the first batches as a safetensors file. */
+  writeStart(path: string): void {
+    const file = openSync(path, 'w')
+    for (const chunk of serializeSafetensors(this.#start())) writeSync(file, chunk)
+    closeSync(file)
+  }
+
+  *#start() {
+    for (const [name, { shape, data = new Float32Array() }] of Object.entries(this.#weights)) {
+      yield { name, dtype: 'F32' as const, shape, data }
+    }
+    for (let i = 0; i < sharedSteps; i++) {
+      for (const [part, feed] of Object.entries(this.#objective.trainingBatch(i).feeds)) {
+        const data = Int32Array.from('data' in feed ? feed.data : feed, Number)
+        yield { name: `batch.${i}.${part}`, dtype: 'I32' as const, shape: [data.length], data }
+      }
+    }
   }
 
   async step() {
@@ -72,10 +102,13 @@ function answer(value: object): void {
   process.stdout.write(`${JSON.stringify(value)}\n`)
 }
 
-async function main(config: Config): Promise<void> {
+async function main(config: Config, startFile: string | undefined): Promise<void> {
   const training = new Training(config)
-  for (let i = 0; i < warmupSteps; i++) await training.step()
-  answer({ ready: true, version: env.versions.node ?? 'unknown', parameters: training.parameters })
+  if (startFile !== undefined) training.writeStart(startFile)
+  const losses: number[] = []
+  const steps = startFile === undefined ? warmupSteps : sharedSteps
+  for (let i = 0; i < steps; i++) losses.push((await training.step()).loss)
+  answer({ ready: true, version: env.versions.node ?? 'unknown', parameters: training.parameters, losses })
   for await (const line of createInterface({ input: process.stdin })) {
     const { steps }: { steps: number } = JSON.parse(line)
     const made: Awaited<ReturnType<Training['step']>>[] = []
@@ -89,4 +122,4 @@ async function main(config: Config): Promise<void> {
   }
 }
 
-await main(JSON.parse(process.argv[2]))
+await main(JSON.parse(process.argv[2]), process.argv[3])

@@ -68,6 +68,22 @@ describe('interleave', () => {
     expect(second.loss).toBe(36)
   })
 
+  it('gives each side its own number of steps', async () => {
+    const clock = new Clock()
+    const log: string[] = []
+    const a = scripted('A', { clock, log, times: [1, 2, 3, 4] })
+    const b = scripted('B', { clock, log, times: [5, 6] })
+    const [first, second] = await interleave([a, b], { groups: 2, steps: [2, 1] })
+    expect(log).toEqual(['A 2', 'B 1', 'A 2', 'B 1'])
+    expect([first.groups, second.groups]).toEqual([
+      [
+        [1, 2],
+        [3, 4],
+      ],
+      [[5], [6]],
+    ])
+  })
+
   it('tells how many cores each side takes in its own turns and in those of the others', async () => {
     const clock = new Clock()
     const log: string[] = []

@@ -1,9 +1,10 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, it } from 'vitest'
+import { isInstalled, javaScriptPeers } from '../../bench/javascript-peers.js'
 
 const program = fileURLToPath(new URL('../../bench/run.mjs', import.meta.url))
 const isBuilt = existsSync(new URL('../../dist/index.js', import.meta.url))
@@ -30,8 +31,28 @@ function fakePython(name: string, { parameters = tinyParameters } = {}): string 
   return path
 }
 
-function bench(args: readonly string[], python: string) {
-  const env = { ...process.env, HEDDLE_PYTHON: python }
+/** A folder of JavaScript peers: TensorFlow.js installed, with a script of its own, and jax-js missing. */
+function fakePeers(name: string, script: string): string {
+  const path = join(folder, name)
+  for (const each of javaScriptPeers[0].packages) {
+    mkdirSync(join(path, 'node_modules', each), { recursive: true })
+    writeFileSync(join(path, 'node_modules', each, 'package.json'), '{}')
+  }
+  writeFileSync(join(path, javaScriptPeers[0].script), script)
+  return path
+}
+
+/** Our own side in the place of a peer, from the same seed: what it trains is what we train. */
+const ourselves = `
+  process.argv[3] += '.copy'
+  await import(${JSON.stringify(new URL('../../dist/bench/peers/heddle-training.js', import.meta.url).href)})`
+
+const realPeers = fileURLToPath(new URL('../../bench/peers', import.meta.url))
+const noPeers = join(folder, 'no-peers')
+const noPython = join(folder, 'no-python')
+
+function bench(args: readonly string[], python: string, peers = noPeers) {
+  const env = { ...process.env, HEDDLE_PYTHON: python, HEDDLE_PEERS: peers }
   const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...args], { env, encoding: 'utf8' })
   return { status, stdout, stderr }
 }
@@ -69,7 +90,7 @@ describe.runIf(isBuilt)('bench training', () => {
   })
 
   it('measures Heddle alone where there is no PyTorch, and says so', () => {
-    const { status, stdout, stderr } = bench([...tiny, '--json'], join(folder, 'no-python'))
+    const { status, stdout, stderr } = bench([...tiny, '--json'], noPython)
     expect(status, stderr).toBe(0)
     expect(stderr).toContain('no PyTorch here')
     const { ratio, cases } = JSON.parse(stdout)
@@ -82,6 +103,57 @@ describe.runIf(isBuilt)('bench training', () => {
     expect({ status, stdout }).toEqual({ status: 1, stdout: '' })
     expect(stderr).toContain(`${tinyParameters} parameters in Heddle, 1 in PyTorch`)
   })
+
+  it('leaves out JavaScript peers that are not installed, and says so in one line', () => {
+    const { status, stdout, stderr } = bench([...tiny, '--json'], noPython)
+    expect(status, stderr).toBe(0)
+    const install = 'npm install --prefix bench/peers'
+    expect(stderr.split('\n').filter((line) => line.includes(install))).toEqual([
+      `tiny: TensorFlow.js and jax-js not installed: left out (${install} installs them)`,
+    ])
+    expect(JSON.parse(stdout).cases[0].peers).toEqual({})
+  })
+
+  it('measures a JavaScript peer that is installed beside PyTorch', () => {
+    const peers = fakePeers('ourselves', ourselves)
+    const { status, stdout, stderr } = bench([...tiny, '--json'], fakePython('python'), peers)
+    expect(status, stderr).toBe(0)
+    expect(stderr).toContain('tiny: jax-js not installed: left out')
+    const [result] = JSON.parse(stdout).cases
+    expect(Object.keys(result.peers)).toEqual(['tensorflowjs'])
+    const { tensorflowjs } = result.peers
+    expect(tensorflowjs.ratio).toBeCloseTo(tensorflowjs.median / result.heddle.median, 6)
+    expect(tensorflowjs.steps).toBe(1)
+    expect(result.ratio).toBeCloseTo(200 / result.heddle.median, 6)
+  })
+
+  it('refuses a JavaScript peer whose losses are not ours', () => {
+    const script = `console.log(JSON.stringify(
+      { ready: true, version: '1', parameters: ${tinyParameters}, losses: [4.17, 4.17, 4.17, 4.17, 4.17] }))
+      process.stdin.resume()`
+    const { status, stdout, stderr } = bench(tiny, noPython, fakePeers('another', script))
+    expect({ status, stdout }).toEqual({ status: 1, stdout: '' })
+    expect(stderr).toMatch(/not the same training: losses (4\.\d{5} ?){5} in Heddle, (4\.17000 ?){5} in TensorFlow\.js/)
+  })
+
+  it('does without JavaScript peers where it is told to', () => {
+    const { status, stdout, stderr } = bench([...tiny, '--no-peers'], noPython, fakePeers('unused', 'throw 1'))
+    expect(status, stderr).toBe(0)
+    expect(stdout + stderr).not.toContain('TensorFlow.js')
+  })
+
+  it.runIf(javaScriptPeers.every((peer) => isInstalled(peer, realPeers)))(
+    'trains the same model with TensorFlow.js and with jax-js',
+    () => {
+      // It fails by itself where the losses of the first steps, from our weights and on our batches, differ.
+      const { status, stdout, stderr } = bench([...tiny, '--json'], noPython, realPeers)
+      expect(status, stderr).toBe(0)
+      const { tensorflowjs, jaxjs } = JSON.parse(stdout).cases[0].peers
+      expect(tensorflowjs.backend).toBe('wasm, SIMD, 1 thread')
+      expect(jaxjs.backend).toMatch(/^wasm, jit, \d+ threads$/)
+      for (const { loss } of [tensorflowjs, jaxjs]) expect(Math.abs(loss - Math.log(65))).toBeLessThan(0.3)
+    },
+  )
 
   it.each([
     [['training', '--case', 'large'], "'large' is unknown (valid: gpt-6x384, gpt2-small, gpt-4x128, tiny)"],
