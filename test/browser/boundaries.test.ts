@@ -15,10 +15,11 @@ const coreFolders = [
   'nn',
   'models',
   'generation',
-  'training/objectives',
+  'metrics',
   'training/optimizers',
 ]
 const coreFiles = ['trainer', 'fit', 'gradient-programs', 'schedules'].map((name) => `src/training/${name}.ts`)
+const dataFiles = ['windows', 'tag-scheme', 'tag-decoding', 'length-batches'].map((name) => `src/data/${name}.ts`)
 const corePackages = ['onnxruntime-common', 'onnxruntime-web', 'pbf']
 const browserPackages = [...corePackages, '@huggingface/tokenizers', 'zod']
 
@@ -43,11 +44,13 @@ describe('what runs in a browser tab', () => {
 
   it('is the core, which imports neither Node nor native packages', () => {
     const folders = coreFolders.flatMap((folder) => sourcesOf(`src/${folder}`))
-    const core = [...folders, ...coreFiles, 'src/data/windows.ts'].filter(
-      (file) => file !== 'src/runtime/engine-node.ts',
-    )
+    const core = [...folders, ...coreFiles, ...dataFiles].filter((file) => file !== 'src/runtime/engine-node.ts')
     expect(core).toContain('src/graph/operations/matmul.ts')
     expect(strangers(core, corePackages)).toEqual([])
+  })
+
+  it('is every objective, which also reads texts', () => {
+    expect(strangers(sourcesOf('src/training/objectives'), browserPackages)).toEqual([])
   })
 
   it('is all of the browser entry', () => {
