@@ -1,11 +1,17 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
+import { register as answer } from './answer.js'
+import { register as classify } from './classify.js'
+import { register as embed } from './embed.js'
 import { register as evaluate } from './eval.js'
+import { register as fill } from './fill.js'
 import { register as generate } from './generate.js'
 import { register as inspect } from './inspect.js'
 import { register as logits } from './logits.js'
 import { describeError, exitCodeOf, printMessage, surviveBrokenPipes } from './output.js'
 import { register as runs } from './runs.js'
+import { register as search } from './search.js'
+import { register as tag } from './tag.js'
 import { register as tokenizer } from './tokenizer.js'
 import { register as train } from './train.js'
 
@@ -19,7 +25,7 @@ export interface CommandGroup {
 /** Every command of the program: a new one is a file here with a `register` function, and its name in this list. */
 export const commandGroups: readonly CommandGroup[] = [
   { heading: 'Train and evaluate:', commands: [train, evaluate, runs, tokenizer] },
-  { heading: 'Use a model:', commands: [generate] },
+  { heading: 'Use a model:', commands: [generate, classify, answer, tag, fill, embed, search] },
   { heading: 'Look inside:', commands: [inspect, logits] },
 ]
 

@@ -1,4 +1,5 @@
 import { Option } from 'commander'
+import { positiveInteger } from './output.js'
 
 /** `--model`, the checkpoint that a command works on. */
 export function modelOption(): Option {
@@ -13,4 +14,11 @@ export function deviceOption(): Option {
   return new Option('--device <device>', 'what to compute on')
     .choices(['cpu', 'cuda', 'webgpu', 'coreml', 'directml'])
     .default('cpu')
+}
+
+/** `--max-length`, how much of a text is looked at. */
+export function maxLengthOption(): Option {
+  return new Option('--max-length <tokens>', 'most tokens of a text (default: as in training)').argParser(
+    positiveInteger,
+  )
 }

@@ -121,6 +121,13 @@ describe('Progress on a terminal', () => {
     expect(written).toEqual([`${clear}step 500/2000`])
   })
 
+  it('counts the speed in what it is told', () => {
+    const { written, progress } = setUp({ isTTY: true, columns: 80 })
+    progress.countIn('examples')
+    progress.update({ step: 1, tokensPerSecond: 95 })
+    expect(written).toEqual([`${clear}step 1  95 examples/s`])
+  })
+
   it('shows what comes before the first step, and clears it', () => {
     const { written, clock, progress } = setUp({ isTTY: true, columns: 80 })
     progress.prepare('tokenizing', { done: 0, total: 4e9 })

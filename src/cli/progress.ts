@@ -10,7 +10,10 @@ export interface ProgressState {
   /** What was measured on the validation data beside the loss. */
   metrics: Readonly<Record<string, number>>
   learningRate: number
+  /** What is learnt from in a second. */
   tokensPerSecond: number
+  /** What the speed counts (default `tokens`). */
+  unit: 'tokens' | 'examples'
   /** Estimated by the pace so far where it is not given. */
   secondsLeft: number
 }
@@ -67,11 +70,17 @@ export class Progress {
     if (this.#isDue(changes.validationLoss !== undefined)) this.#write()
   }
 
+  /** Says what the speed counts, `tokens` by default. */
+  countIn(unit: ProgressState['unit']): void {
+    this.#state = { ...this.#state, unit }
+  }
+
   /** Shows what comes before the first step and how far it is, such as the tokenizing of gigabytes. */
-  prepare(what: string, { done, total }: { done: number; total: number }): void {
+  prepare(what: string, { done, total }: { done: number; total: number }, unit = 'B'): void {
     this.#lastPrepare ??= this.#now()
     if (this.#now() - this.#lastPrepare < (this.#stream.isTTY ? redrawMilliseconds : plainMilliseconds)) return
-    const text = `${what}  ${Math.floor((100 * done) / total)}%  ${formatCount(done)}B of ${formatCount(total)}B`
+    const share = Math.floor((100 * done) / total)
+    const text = `${what}  ${share}%  ${formatCount(done)}${unit} of ${formatCount(total)}${unit}`
     this.#stream.write(this.#stream.isTTY ? clearLine + text : `${text}\n`)
     this.#drawn = this.#stream.isTTY === true
     this.#lastPrepare = this.#now()
@@ -129,7 +138,17 @@ export class Progress {
  * @param width in characters; where it is infinite there is no bar
  */
 export function formatProgress(state: Partial<ProgressState>, width: number): string {
-  const { step = 0, total, loss, validationLoss, metrics = {}, learningRate, tokensPerSecond, secondsLeft } = state
+  const {
+    step = 0,
+    total,
+    loss,
+    validationLoss,
+    metrics = {},
+    learningRate,
+    tokensPerSecond,
+    unit = 'tokens',
+    secondsLeft,
+  } = state
   const share = total ? Math.min(1, step / total) : undefined
   const percentage = share === undefined ? undefined : `${Math.floor(share * 100)}%`
   const bar = share !== undefined && Number.isFinite(width) ? formatBar(share) : undefined
@@ -142,7 +161,7 @@ export function formatProgress(state: Partial<ProgressState>, width: number): st
     [validationLoss === undefined ? undefined : `validation ${validationLoss.toFixed(4)}`, 4],
     ...mainMetrics(metrics).map((text): [string, number] => [text, 5]),
     [learningRate === undefined ? undefined : `lr ${learningRate.toExponential(2)}`, 7],
-    [tokensPerSecond === undefined ? undefined : `${formatCount(tokensPerSecond)} tokens/s`, 6],
+    [tokensPerSecond === undefined ? undefined : `${formatCount(tokensPerSecond)} ${unit}/s`, 6],
     [secondsLeft === undefined ? undefined : `${formatDuration(secondsLeft)} left`, 2],
   ]
   let shown = parts.filter(([text]) => text !== undefined)

@@ -53,8 +53,8 @@ export async function forEachText<Result>(
   if (texts.length > 0) await print(texts)
 }
 
-/** @throws DataError where the file cannot be read */
-async function* linesOf(file: string | undefined): AsyncGenerator<string> {
+/** The lines of a file, or of standard input. @throws DataError where the file cannot be read */
+export async function* linesOf(file: string | undefined): AsyncGenerator<string> {
   const stream = file === undefined ? process.stdin : createReadStream(file)
   try {
     for await (const line of createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY })) yield line

@@ -49,6 +49,7 @@ async function train(argument: string | undefined, options: TrainCommandOptions)
       onWarning: (message) => progress.note(`heddle: ${message}`),
       onTokenize: (done) => progress.prepare('tokenizing', done),
       onStart: ({ parameters, size, step }) => {
+        progress.countIn(size.unit)
         const where = step === 0 ? '' : `, from step ${step}`
         progress.note(`${formatCount(parameters)} parameters, ${formatCount(size.count)} training ${size.unit}${where}`)
       },
