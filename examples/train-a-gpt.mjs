@@ -50,7 +50,7 @@ for (let step = 0; step < totalSteps; step++) {
   const { loss, gradientNorm } = await trainer.step(rate(step))
   if ((step + 1) % 50 === 0) console.log(`step ${step + 1}  loss ${loss.toFixed(3)}  norm ${gradientNorm.toFixed(2)}`)
 }
-console.log(`validation loss ${(await trainer.evaluate())?.toFixed(3)}\n`)
+console.log(`validation loss ${(await trainer.evaluate())?.loss.toFixed(3)}\n`)
 trainer.dispose()
 
 const writer = await TextGenerator.of(model, tokenizer)

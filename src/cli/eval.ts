@@ -23,6 +23,8 @@ interface EvalReport {
   readonly examples: number
   readonly tokens?: number
   readonly metrics: object
+  /** Texts that were too long and were cut. */
+  readonly cut?: number
 }
 
 /** What can be measured, by the names of `--task`. */
@@ -60,9 +62,9 @@ async function evaluate(options: EvalCommandOptions): Promise<EvalReport> {
   const report = await evaluations[options.task](options)
   if (!options.json) {
     const figures = Object.entries(report.metrics).map(([name, value]) => `${name} ${Number(value).toFixed(4)}`)
-    printText(
-      `${figures.join(', ')} over ${report.tokens === undefined ? `${report.examples} examples` : `${report.tokens} tokens`}`,
-    )
+    const cut = report.cut ? `, ${report.cut} of them too long and cut` : ''
+    const size = report.tokens === undefined ? `${report.examples} examples${cut}` : `${report.tokens} tokens`
+    printText(`${figures.join(', ')} over ${size}`)
   }
   return report
 }

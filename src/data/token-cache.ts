@@ -3,24 +3,26 @@ import { createReadStream, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { DataError, HeddleError } from '../errors.js'
 import { makeFolder, removeQuietly, systemProblem } from '../hub/files.js'
-import type { Tokenizer } from '../tokenizers/tokenizer.js'
 import { cacheDirectory } from './cache-directory.js'
 import { formatOf } from './detect-format.js'
 import { type DocumentOptions, type DocumentPiece, readDocuments } from './documents.js'
 import { cutDocument } from './pieces.js'
+import { readSentences } from './sentences.js'
 import { openTokenFile, TokenFileWriter } from './token-file.js'
 import type { TokenStore } from './token-store.js'
-import { MemoryTokenSink, tokenizeInto } from './tokenize.js'
+import { MemoryTokenSink, type TokenEncoder, tokenizeInto } from './tokenize.js'
 
 /** Data files and how they become tokens. */
 export interface TokenSource extends Omit<DocumentOptions, 'onBytes'> {
   /** Paths, not patterns. */
   readonly files: readonly string[]
-  readonly tokenizer: Tokenizer
+  readonly tokenizer: TokenEncoder
   /** Whether the tokenizer's end-of-sequence token follows every document, where it has one. */
   readonly endDocuments: boolean
   /** Makes two documents of one: the first has ⌊share · characters⌋ UTF-16 units. */
   readonly cutAt?: number
+  /** Makes a document of every sentence, and puts this text behind the last one of each document, as one more. */
+  readonly documentBorder?: string
 }
 
 /** Bytes of the data files that were tokenized, of all. */
@@ -113,7 +115,7 @@ async function writeTokenFile(
 
 /** The documents of a source, cut where it asks for it, as a function because they may never be needed. */
 function progressing(
-  { files, cutAt, tokenizer: _tokenizer, endDocuments: _ends, ...options }: TokenSource,
+  { files, cutAt, tokenizer: _tokenizer, endDocuments: _ends, documentBorder: border, ...options }: TokenSource,
   total: number,
   onProgress?: (progress: TokenizeProgress) => void,
 ): () => Promise<AsyncIterable<DocumentPiece>> {
@@ -125,8 +127,20 @@ function progressing(
       done = Math.min(total, done + count)
       onProgress?.({ done, total })
     }
+    if (border !== undefined) return sentencesAsDocuments(files, border, { ...options, onBytes })
     const documents = readDocuments(files, { ...options, onBytes })
     return cut === undefined ? documents : cutDocument(documents, cut)
+  }
+}
+
+async function* sentencesAsDocuments(
+  files: readonly string[],
+  border: string,
+  options: DocumentOptions,
+): AsyncGenerator<DocumentPiece> {
+  for await (const { sentences, ends } of readSentences(files, options)) {
+    for (const text of sentences) yield { text, ends: true }
+    if (ends) yield { text: border, ends: true }
   }
 }
 
@@ -141,9 +155,9 @@ async function cacheKey({ files, tokenizer, endDocuments, cutAt, ...options }: T
   for (const file of files) {
     contents.push([options.format ?? (await formatOf(file)), statSync(file).size, await contentHash(file)])
   }
-  const { column, header, quotes } = options
+  const { column, header, quotes, documentBorder } = options
   const { eosTokenId } = tokenizer
-  const key = { cacheVersion, contents, column, header, quotes, endDocuments, cutAt, eosTokenId }
+  const key = { cacheVersion, contents, column, header, quotes, endDocuments, cutAt, documentBorder, eosTokenId }
   return sha256(`${JSON.stringify(key)}\n${tokenizer.toJSON()}`).slice(0, 32)
 }
 

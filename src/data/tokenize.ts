@@ -4,6 +4,9 @@ import { tokenizablePieces } from './pieces.js'
 import type { TokenSink } from './token-file.js'
 import { MemoryTokenStore } from './token-store.js'
 
+/** What tokenizing needs of a tokenizer: ids below `vocabularySize`, and a text that tells it from others. */
+export type TokenEncoder = Pick<Tokenizer, 'vocabularySize' | 'eosTokenId' | 'encodeToArray' | 'toJSON'>
+
 /** How documents become tokens. */
 export interface TokenizeOptions {
   /** Whether the tokenizer's end-of-sequence token follows every document, where it has one. */
@@ -17,7 +20,7 @@ const piecesAtOnce = 8
 export async function tokenizeInto(
   sink: TokenSink,
   documents: AsyncIterable<DocumentPiece>,
-  tokenizer: Tokenizer,
+  tokenizer: TokenEncoder,
   { endDocuments }: TokenizeOptions,
 ): Promise<void> {
   const { eosTokenId } = tokenizer

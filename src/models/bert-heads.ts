@@ -33,8 +33,7 @@ export class BertForMaskedLM extends Module implements MaskedLanguageModel {
 
   /** rows int64 [M] (default all N) → [M, V]. */
   forward(input: EncoderInput, rows?: Tensor): Tensor {
-    const hidden = this.bert.forward(input) // [N, C]
-    return this.cls.predictions.forward(rows ? gather(hidden, rows) : hidden).named('logits') // [M, V]
+    return this.cls.predictions.forward(this.bert.forward(input, rows)).named('logits') // [M, V]
   }
 }
 
@@ -96,7 +95,7 @@ export class BertForSequenceClassification extends Module implements SequenceCla
 
   /** → [B, labels]. */
   forward(input: EncoderInput): Tensor {
-    const pooled = this.bert.pooler.forward(this.bert.forward(input), input.layout) // [B, C]
+    const pooled = this.bert.pooled(input) // [B, C]
     return this.classifier.forward(this.dropout.forward(pooled)).named('logits') // [B, labels]
   }
 }
@@ -164,7 +163,7 @@ export class BertForMultipleChoice extends Module implements ChoiceModel {
 
   /** → [B/choices, choices]. */
   forward(input: EncoderInput, choices: number): Tensor {
-    const pooled = this.bert.pooler.forward(this.bert.forward(input), input.layout) // [B, C]
+    const pooled = this.bert.pooled(input) // [B, C]
     const scores = this.classifier.forward(this.dropout.forward(pooled)) // [B, 1]
     return scores.reshape([-1, choices]).named('logits')
   }
@@ -197,8 +196,8 @@ export class BertForRelationClassification extends Module {
    * @returns [B, labels]
    */
   forward(input: EncoderInput, spans: { readonly first: Tensor; readonly second: Tensor }): Tensor {
-    const hidden = this.bert.forward(input) // [N, C]
-    const pair = concat(gather(hidden, spans.first), gather(hidden, spans.second), { axis: -1 }) // [B, 2·C]
+    const hidden = this.bert.forward(input, concat(spans.first, spans.second, { axis: 0 })) // [2·B, C]
+    const pair = concat(...hidden.split(0, [spans.first.shape[0], spans.second.shape[0]]), { axis: -1 }) // [B, 2·C]
     return this.classifier.forward(this.dropout.forward(pair)).named('logits') // [B, labels]
   }
 }

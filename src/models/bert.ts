@@ -62,9 +62,12 @@ export class BertBody extends Module {
     this.nameParts()
   }
 
-  /** → [N, C]. */
-  forward(input: EncoderInput): Tensor {
-    return this.encoder.forward(this.embeddings.forward(input), input.layout)
+  /**
+   * @param rows the tokens whose outputs are wanted, int64 [M] in [0, N) (default all): the last layer computes no others
+   * @returns [N, C], or [M, C]
+   */
+  forward(input: EncoderInput, rows?: Tensor): Tensor {
+    return this.encoder.forward(this.embeddings.forward(input), input.layout, rows)
   }
 }
 
@@ -76,6 +79,14 @@ export class BertModel extends BertBody {
     super(config)
     this.pooler = poolers[config.pooling ?? 'cls'](config)
     this.nameParts()
+  }
+
+  /** What stands for each sequence → [B, C]. */
+  pooled(input: EncoderInput): Tensor {
+    const { layout } = input
+    return this.pooler instanceof BertPooler
+      ? this.pooler.ofFirst(this.forward(input, layout.first))
+      : this.pooler.forward(this.forward(input), layout)
   }
 }
 
@@ -117,10 +128,14 @@ export class BertEncoder extends Module {
     this.layer = Array.from({ length: config.layers }, () => new BertLayer(config))
   }
 
-  /** x [N, C] → [N, C]. */
-  forward(x: Tensor, layout: SequenceLayout): Tensor {
+  /** x [N, C] → [N, C], or with some rows int64 [M] → [M, C]. */
+  forward(x: Tensor, layout: SequenceLayout, rows?: Tensor): Tensor {
     const mask = this.mask(layout)
-    return this.layer.reduce((hidden, layer) => layer.forward(hidden, layout, mask), x)
+    const last = this.layer[this.layer.length - 1]
+    return this.layer.reduce(
+      (hidden, layer) => layer.forward(hidden, { layout, mask, rows: layer === last ? rows : undefined }),
+      x,
+    )
   }
 
   /** What is added to the scores of every layer. */
@@ -143,6 +158,14 @@ export class RelativeBertEncoder extends BertEncoder {
   }
 }
 
+/** What a layer knows beside its input. */
+export interface BertContext {
+  readonly layout: SequenceLayout
+  readonly mask: Mask
+  /** The tokens whose outputs are wanted, int64 [M]; all where left out. */
+  readonly rows: Tensor | undefined
+}
+
 /** One layer: norm(x + attention(x)), then norm(x + feed-forward(x)) (Vaswani et al. 2017, §3.1). */
 export class BertLayer extends Module {
   readonly attention: BertAttention
@@ -157,10 +180,10 @@ export class BertLayer extends Module {
     this.output = new BertOutput(innerWidth, config)
   }
 
-  /** x [N, C] → [N, C]. */
-  forward(x: Tensor, layout: SequenceLayout, mask: Mask): Tensor {
-    const attended = this.attention.forward(x, layout, mask) // [N, C]
-    return this.output.forward(this.intermediate.forward(attended), attended) // [N, C]
+  /** x [N, C] → [N, C], or [M, C] of the context's rows. */
+  forward(x: Tensor, context: BertContext): Tensor {
+    const attended = this.attention.forward(x, context) // [M, C]
+    return this.output.forward(this.intermediate.forward(attended), attended) // [M, C]
   }
 }
 
@@ -175,9 +198,10 @@ export class BertAttention extends Module {
     this.output = new BertOutput(config.width, config)
   }
 
-  /** x [N, C] → [N, C]. */
-  forward(x: Tensor, layout: SequenceLayout, mask: Mask): Tensor {
-    return this.output.forward(this.self.forward(x, layout, mask), x)
+  /** x [N, C] → [N, C], or [M, C] of the context's rows. */
+  forward(x: Tensor, { layout, mask, rows }: BertContext): Tensor {
+    const attended = this.self.forward(x, layout, mask) // [N, C]
+    return rows ? this.output.forward(gather(attended, rows), gather(x, rows)) : this.output.forward(attended, x)
   }
 }
 
@@ -260,7 +284,12 @@ export class BertPooler extends Module implements Pooler {
   }
 
   forward(x: Tensor, layout: SequenceLayout): Tensor {
-    return tanh(this.dense.forward(gather(x, layout.first))) // [B, C]
+    return this.ofFirst(gather(x, layout.first))
+  }
+
+  /** x [B, C], of first tokens only → [B, C]. */
+  ofFirst(x: Tensor): Tensor {
+    return tanh(this.dense.forward(x))
   }
 }
 

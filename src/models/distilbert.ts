@@ -13,7 +13,7 @@ import {
   Module,
   type SequenceLayout,
 } from '../nn/index.js'
-import { type BertConfig, bertDropout } from './bert.js'
+import { type BertConfig, type BertContext, bertDropout } from './bert.js'
 import {
   type AnswerLogits,
   answerLogits,
@@ -51,9 +51,12 @@ export class DistilBertModel extends Module implements TextEncoder {
     this.nameParts()
   }
 
-  /** → [N, C]. */
-  forward(input: EncoderInput): Tensor {
-    return this.transformer.forward(this.embeddings.forward(input), input.layout)
+  /**
+   * @param rows the tokens whose outputs are wanted, int64 [M] in [0, N) (default all): the last layer computes no others
+   * @returns [N, C], or [M, C]
+   */
+  forward(input: EncoderInput, rows?: Tensor): Tensor {
+    return this.transformer.forward(this.embeddings.forward(input), input.layout, rows)
   }
 }
 
@@ -89,10 +92,14 @@ export class DistilBertTransformer extends Module {
     this.layer = Array.from({ length: config.layers }, () => new DistilBertLayer(config))
   }
 
-  /** x [N, C] → [N, C]. */
-  forward(x: Tensor, layout: SequenceLayout): Tensor {
+  /** x [N, C] → [N, C], or with some rows int64 [M] → [M, C]. */
+  forward(x: Tensor, layout: SequenceLayout, rows?: Tensor): Tensor {
     const mask = Mask.padding(layout.keep)
-    return this.layer.reduce((hidden, layer) => layer.forward(hidden, layout, mask), x)
+    const last = this.layer[this.layer.length - 1]
+    return this.layer.reduce(
+      (hidden, layer) => layer.forward(hidden, { layout, mask, rows: layer === last ? rows : undefined }),
+      x,
+    )
   }
 }
 
@@ -111,10 +118,11 @@ export class DistilBertLayer extends Module {
     this.output_layer_norm = new LayerNorm(config.width, norm)
   }
 
-  /** x [N, C] → [N, C]. */
-  forward(x: Tensor, layout: SequenceLayout, mask: Mask): Tensor {
-    const attended = this.sa_layer_norm.forward(this.attention.forward(x, layout, mask).add(x)) // [N, C]
-    return this.output_layer_norm.forward(this.ffn.forward(attended).add(attended)).named('output') // [N, C]
+  /** x [N, C] → [N, C], or [M, C] of the context's rows. */
+  forward(x: Tensor, context: BertContext): Tensor {
+    const residual = context.rows ? gather(x, context.rows) : x // [M, C]
+    const attended = this.sa_layer_norm.forward(this.attention.forward(x, context).add(residual)) // [M, C]
+    return this.output_layer_norm.forward(this.ffn.forward(attended).add(attended)).named('output') // [M, C]
   }
 }
 
@@ -138,12 +146,13 @@ export class DistilBertAttention extends Module {
     this.dropout = new Dropout(bertDropout(config).attention)
   }
 
-  /** x [N, C] → [N, C]. */
-  forward(x: Tensor, layout: SequenceLayout, mask: Mask): Tensor {
+  /** x [N, C] → [N, C], or [M, C] of the context's rows. */
+  forward(x: Tensor, { layout, mask, rows }: BertContext): Tensor {
     const [q, k, v] = [this.q_lin, this.k_lin, this.v_lin].map((projection) =>
       layout.split(projection.forward(x), this.#heads),
     ) // 3 × [B, H, T, D]
-    return this.out_lin.forward(layout.join(attend(q, { keys: [k], values: [v] }, mask, this.dropout))) // [N, C]
+    const heads = layout.join(attend(q, { keys: [k], values: [v] }, mask, this.dropout)) // [N, C]
+    return this.out_lin.forward(rows ? gather(heads, rows) : heads) // [M, C]
   }
 }
 
@@ -192,8 +201,7 @@ export class DistilBertForMaskedLM extends Module implements MaskedLanguageModel
 
   /** rows int64 [M] (default all N) → [M, V]. */
   forward(input: EncoderInput, rows?: Tensor): Tensor {
-    const hidden = this.distilbert.forward(input) // [N, C]
-    const chosen = rows ? gather(hidden, rows) : hidden // [M, C]
+    const chosen = this.distilbert.forward(input, rows) // [M, C]
     const activation = activations[this.config.activation ?? 'gelu']
     const transformed = this.vocab_layer_norm.forward(activation(this.vocab_transform.forward(chosen))) // [M, C]
     return this.vocab_projector.forward(transformed).named('logits') // [M, V]
@@ -224,7 +232,7 @@ export class DistilBertForSequenceClassification extends Module implements Seque
 
   /** → [B, labels]. */
   forward(input: EncoderInput): Tensor {
-    const first = gather(this.distilbert.forward(input), input.layout.first) // [B, C]
+    const first = this.distilbert.forward(input, input.layout.first) // [B, C]
     const inner = relu(this.pre_classifier.forward(first)) // [B, C]
     return this.classifier.forward(this.dropout.forward(inner)).named('logits') // [B, labels]
   }
@@ -297,7 +305,7 @@ export class DistilBertForMultipleChoice extends Module implements ChoiceModel {
 
   /** → [B/choices, choices]. */
   forward(input: EncoderInput, choices: number): Tensor {
-    const first = gather(this.distilbert.forward(input), input.layout.first) // [B, C]
+    const first = this.distilbert.forward(input, input.layout.first) // [B, C]
     const inner = relu(this.pre_classifier.forward(first)) // [B, C]
     const scores = this.classifier.forward(this.dropout.forward(inner)) // [B, 1]
     return scores.reshape([-1, choices]).named('logits')

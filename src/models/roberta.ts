@@ -1,5 +1,5 @@
 import { filled, Parameter, type Tensor } from '../graph/index.js'
-import { gather, gelu, linear, tanh } from '../graph/operations/index.js'
+import { gelu, linear, tanh } from '../graph/operations/index.js'
 import { Dropout, Embedding, type LayerNorm, Linear, Module } from '../nn/index.js'
 import { BertBody, type BertConfig, BertEmbeddings, BertPooler, bertDropout, bertNorm } from './bert.js'
 import {
@@ -72,8 +72,7 @@ export class RobertaForMaskedLM extends Module implements MaskedLanguageModel {
 
   /** rows int64 [M] (default all N) → [M, V]. */
   forward(input: EncoderInput, rows?: Tensor): Tensor {
-    const hidden = this.roberta.forward(input) // [N, C]
-    return this.lm_head.forward(rows ? gather(hidden, rows) : hidden).named('logits') // [M, V]
+    return this.lm_head.forward(this.roberta.forward(input, rows)).named('logits') // [M, V]
   }
 }
 
@@ -97,7 +96,7 @@ export class RobertaForSequenceClassification extends Module implements Sequence
 
   /** → [B, labels]. */
   forward(input: EncoderInput): Tensor {
-    const first = gather(this.roberta.forward(input), input.layout.first) // [B, C]
+    const first = this.roberta.forward(input, input.layout.first) // [B, C]
     return this.classifier.forward(first).named('logits') // [B, labels]
   }
 }
@@ -165,7 +164,7 @@ export class RobertaForMultipleChoice extends Module implements ChoiceModel {
 
   /** → [B/choices, choices]. */
   forward(input: EncoderInput, choices: number): Tensor {
-    const pooled = this.roberta.pooler.forward(this.roberta.forward(input), input.layout) // [B, C]
+    const pooled = this.roberta.pooler.ofFirst(this.roberta.forward(input, input.layout.first)) // [B, C]
     const scores = this.classifier.forward(this.dropout.forward(pooled)) // [B, 1]
     return scores.reshape([-1, choices]).named('logits')
   }

@@ -1,13 +1,11 @@
 import { type Conversation, readConversations } from '../data/conversations.js'
 import { loadText } from '../data/corpus.js'
-import { type LabelledOptions, readLabelled } from '../data/labelled.js'
 import { CheckpointError, DataError } from '../errors.js'
 import type { Shape } from '../graph/index.js'
 import { checkTokenizer } from '../hub/check-tokenizer.js'
 import { loadModel } from '../hub/checkpoint.js'
 import { resolveCheckpoint } from '../hub/run-directory.js'
 import { type AnswerMetrics, exactMatch, wordF1 } from '../metrics/answers.js'
-import { type ClassificationMetrics, classificationMetrics } from '../metrics/classification.js'
 import { perplexity } from '../metrics/perplexity.js'
 import { GPT } from '../models/index.js'
 import { type Device, ProgramCache } from '../runtime/index.js'
@@ -16,10 +14,9 @@ import { readChatTemplate } from '../tokenizers/chat-template-file.js'
 import { loadTokenizer } from '../tokenizers/node.js'
 import { causalEvaluationBatches, causalLoss } from '../training/objectives/causal-lm.js'
 import { evaluateObjective } from '../training/trainer.js'
-import { TextClassifier } from './text-classifier.js'
 import { TextGenerator } from './text-generator.js'
 
-/** How well a classifier's or a writer's results agree with the data's. */
+/** How well a model's results agree with the data's. */
 export interface TaskReport<M> {
   readonly examples: number
   readonly metrics: M
@@ -69,34 +66,6 @@ export async function evaluateCausalLm(path: string, file: string, device?: Devi
   programs.dispose()
   text.close()
   return { examples, tokens: predictions, metrics: { loss, perplexity: perplexity(loss) } }
-}
-
-/**
- * Evaluates a classifier on labelled texts.
- *
- * @param file texts with labels, see `readLabelled`
- * @throws CheckpointError, TokenizerError, DataError for what is missing, damaged or does not fit
- */
-export async function evaluateClassification(
-  path: string,
-  file: string,
-  options: LabelledOptions & { device?: Device } = {},
-): Promise<TaskReport<ClassificationMetrics>> {
-  const classifier = await TextClassifier.load(path, options)
-  const { labels } = classifier.model
-  const texts: string[] = []
-  const expected: number[] = []
-  for await (const example of readLabelled(file, options)) {
-    texts.push(example.pair === undefined ? example.text : `${example.text}\n${example.pair}`)
-    expected.push(labels.indexOf(example.label))
-    if (labels.includes(example.label)) continue
-    throw new DataError(
-      `${example.file}:${example.line}: the label '${example.label}' is not one of the model's: ${labels.join(', ')}`,
-    )
-  }
-  const predicted = (await classifier.classify(texts)).map(({ label }) => labels.indexOf(label))
-  await classifier.dispose()
-  return { examples: texts.length, metrics: classificationMetrics(expected, predicted, labels.length) }
 }
 
 /** Prompts that are answered at once. */

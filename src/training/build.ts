@@ -2,9 +2,14 @@ import type { TokenizeProgress } from '../data/token-cache.js'
 import { ConfigError } from '../errors.js'
 import type { Module } from '../nn/index.js'
 import type { Tokenizer } from '../tokenizers/tokenizer.js'
+import { buildAnswering } from './build/answering.js'
 import { buildCausalLm } from './build/causal-lm.js'
 import { buildClassification } from './build/classification.js'
 import { buildInstruction } from './build/instruction.js'
+import { buildMaskedLm } from './build/masked-lm.js'
+import { buildMultipleChoice } from './build/multiple-choice.js'
+import { buildRelation } from './build/relation.js'
+import { buildTagging } from './build/tagging.js'
 import type { Objective } from './objectives/objective.js'
 import type { Recipe } from './recipe.js'
 
@@ -34,6 +39,11 @@ const builders: Partial<Record<Recipe['objective'], (options: BuildOptions) => P
   'causal-lm': buildCausalLm,
   classification: buildClassification,
   instruction: buildInstruction,
+  'masked-lm': buildMaskedLm,
+  answering: buildAnswering,
+  'multiple-choice': buildMultipleChoice,
+  relation: buildRelation,
+  tagging: buildTagging,
 }
 
 /**

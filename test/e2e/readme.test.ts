@@ -12,6 +12,9 @@ const reductions: readonly [written: string, run: string][] = [
   ['data.train=FILE', 'data.train=FILE train.steps=4 train.evaluateEvery=2'],
   ['data.train=LABELS.csv', 'data.train=LABELS.csv train.steps=2'],
   ['data.train=ANSWERS.jsonl', 'data.train=ANSWERS.jsonl train.steps=2'],
+  ['data.train=TAGS.conll', 'data.train=TAGS.conll train.steps=2'],
+  ['data.train=QUESTIONS.json', 'data.train=QUESTIONS.json train.steps=2'],
+  ['data.train=tickets.csv train.epochs=20', 'data.train=tickets.csv train.epochs=1'],
   ['checkpoint-2000', 'checkpoint-4'],
   ['step <= 500', 'step <= 2'],
   ['FILE 300', 'FILE 2'],
@@ -49,6 +52,15 @@ function makeProject(): void {
   )
   const answers = numbers.map((i) => ({ prompt: `${i} + 1 = `, completion: `${i + 1}` }))
   writeFileSync(at('ANSWERS.jsonl'), answers.map((answer) => `${JSON.stringify(answer)}\n`).join(''))
+  const sentence = ['Ada B-person', 'Lovelace I-person', 'lived O', 'in O', 'London B-location', '. O']
+  writeFileSync(at('TAGS.conll'), `${sentence.join('\n')}\n\n`.repeat(20))
+  const qas = [{ id: '1', question: 'Who wrote it?', answers: [{ text: 'Ada', answer_start: 0 }] }]
+  const paragraphs = [{ context: 'Ada wrote it.', qas }]
+  writeFileSync(at('QUESTIONS.json'), JSON.stringify({ version: '1.1', data: numbers.map(() => ({ paragraphs })) }))
+  const tickets = 'text,label\n"My card, again.",billing\nWhere is it?,shipping\nI cannot log in!,account\n'
+  writeFileSync(at('tickets.csv'), tickets + tickets.slice(tickets.indexOf('\n') + 1).repeat(19))
+  writeFileSync(at('tickets-test.csv'), tickets)
+  writeFileSync(at('inbox.txt'), 'Where is my order?\nHello.\n')
   for (const { code, line } of ofLanguage('ts')) writeFileSync(at(`line-${line}.ts`), reduced(code))
   writeFileSync(at('operation.ts'), operationProgram())
 }
@@ -232,7 +244,7 @@ function ofLanguage(language: string): Block[] {
 
 /** The fenced blocks of a document, without the indentation of a list around them. */
 function blocksOf(markdown: string): Block[] {
-  const fence = /^(<!-- not run: .+ -->\n\n)?^( *)```(\w+)\n(.*?)^ *```$/gms
+  const fence = /^(<!-- not run: [^\n]+ -->\n\n)?^( *)```(\w+)\n(.*?)^ *```$/gms
   return [...markdown.matchAll(fence)].map(({ 0: whole, 1: mark, 2: indent, 3: language, 4: code, index }) => {
     const before = markdown.slice(0, index + whole.indexOf('```'))
     const dedented = code.replaceAll(new RegExp(`^${indent}`, 'gm'), '')

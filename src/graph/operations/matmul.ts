@@ -102,6 +102,7 @@ export function linear(
   bias: Tensor | undefined,
   options: { transposeB?: boolean } = {},
 ): Tensor {
+  if (x.rank === 2) return gemm(x, weight, bias, options)
   const rows = x.reshape([-1, x.shape[x.rank - 1]]) // [rows, in]
   const y = gemm(rows, weight, bias, options) // [rows, out]
   return y.reshape([...x.shape.slice(0, -1), y.shape[1]])

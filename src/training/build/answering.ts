@@ -4,7 +4,7 @@ import { DataError } from '../../errors.js'
 import type { QuestionAnswerer } from '../../models/index.js'
 import type { Tokenizer } from '../../tokenizers/tokenizer.js'
 import type { BuildOptions, Ingredients } from '../build.js'
-import { Answering, type AnsweredWindow, markAnswer } from '../objectives/answering.js'
+import { type AnsweredWindow, Answering, markAnswer } from '../objectives/answering.js'
 import { encodeQuestions, windowSizes } from '../objectives/answering-windows.js'
 import { ExampleObjective } from '../objectives/examples.js'
 import type { Recipe } from '../recipe.js'
@@ -16,7 +16,10 @@ import { makeTokenizer } from './tokenizer.js'
 export async function buildAnswering({ recipe, checkpoint, onWarning }: BuildOptions): Promise<Ingredients> {
   const { data, train: settings } = recipe
   const { train, validation } = await readData(recipe)
-  const learnable = train.filter((question) => canBeLearnt(question))
+  for (const question of [...train, ...validation]) checkAnswered(question)
+  const learnable = train.filter(
+    ({ answers, isImpossible }) => isImpossible || answers.some(({ start }) => start !== undefined),
+  )
   warnOfUnlearnable(train.length - learnable.length, data.train, onWarning)
   const { model, tokenizer } = await answerer(recipe, checkpoint, learnable)
   const encode = async (questions: readonly Question[]): Promise<AnsweredWindow[]> =>
@@ -56,11 +59,9 @@ async function readData({ data, train }: Recipe): Promise<{ train: Question[]; v
 }
 
 /** @throws DataError where nothing is said of the answer */
-function canBeLearnt({ answers, isImpossible, file, place }: Question): boolean {
-  if (!isImpossible && answers.length === 0) {
-    throw new DataError(`${file}: ${place}: expected an answer to learn from, got none, nor that there is none`)
-  }
-  return isImpossible || answers.some(({ start }) => start !== undefined)
+export function checkAnswered({ answers, isImpossible, file, place }: Question): void {
+  if (answers.length > 0 || isImpossible) return
+  throw new DataError(`${file}: ${place}: expected an answer, or that there is none (is_impossible), got neither`)
 }
 
 function warnOfUnlearnable(count: number, files: string | readonly string[], onWarning: BuildOptions['onWarning']) {

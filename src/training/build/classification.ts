@@ -1,15 +1,14 @@
 import { holdOut } from '../../data/hold-out.js'
-import { type LabelledOptions, readLabelled, readMultiLabelled } from '../../data/labelled.js'
 import { ConfigError, DataError } from '../../errors.js'
 import type { Classifier } from '../../models/classifier.js'
 import { type ClassificationProblem, GPTForSequenceClassification } from '../../models/index.js'
 import { initialize } from '../../nn/index.js'
-import { encodePairs } from '../../tokenizers/pairs.js'
 import type { Tokenizer } from '../../tokenizers/tokenizer.js'
 import type { BuildOptions, Ingredients } from '../build.js'
-import { Classification, type LabelledSequence } from '../objectives/classification.js'
+import { Classification } from '../objectives/classification.js'
 import { ExampleObjective } from '../objectives/examples.js'
 import type { Recipe } from '../recipe.js'
+import { type ClassifiedText, encodeClassified, readClassified } from './classification-texts.js'
 import { collect } from './collect.js'
 import {
   type AnyModel,
@@ -23,20 +22,14 @@ import {
 } from './model.js'
 import { makeTokenizer } from './tokenizer.js'
 
-/** A text with its labels: one, several, or one that is a number. */
-export interface ClassifiedText {
-  readonly text: string
-  readonly pair?: string
-  readonly labels: readonly string[]
-  readonly file: string
-  readonly line: number
-}
-
 /** Sets up the classification of texts; the labels are those of the training data, in order. */
 export async function buildClassification(options: BuildOptions): Promise<Ingredients> {
   const { recipe, checkpoint } = options
   const { data, train: settings } = recipe
   const problem = data.problemType ?? 'single_label_classification'
+  if (settings.classWeights !== undefined && problem !== 'single_label_classification') {
+    throw new ConfigError(`train.classWeights: they weigh texts with one label each, not a ${problem}; remove them`)
+  }
   const all = await collect(readClassified(data.train, problem, data), data.train)
   const { train, validation } =
     data.validation === undefined
@@ -50,16 +43,6 @@ export async function buildClassification(options: BuildOptions): Promise<Ingred
   const examples = { train: await encode(train), validation: await encode(validation) }
   const objective = new ExampleObjective(task, { ...settings, ...examples })
   return { model, tokenizer, objective, size: { count: train.length, unit: 'examples' } }
-}
-
-/** Reads the texts of a classification with all their labels. @throws DataError for what `readLabelled` refuses */
-export async function* readClassified(
-  files: string | readonly string[],
-  problem: ClassificationProblem,
-  options: LabelledOptions,
-): AsyncGenerator<ClassifiedText> {
-  if (problem === 'multi_label_classification') yield* readMultiLabelled(files, options)
-  else for await (const { label, ...text } of readLabelled(files, options)) yield { ...text, labels: [label] }
 }
 
 interface ClassifierOptions {
@@ -120,6 +103,7 @@ function labelsOf(texts: readonly ClassifiedText[], problem: ClassificationProbl
   if (problem === 'regression') return [numberLabel]
   const labels = [...new Set(texts.flatMap((text) => text.labels))].sort((a, b) => (a < b ? -1 : 1))
   if (labels.length > 1 || (problem === 'multi_label_classification' && labels.length === 1)) return labels
+  if (labels.length === 0) throw new DataError(`${texts[0].file}: no example has a label`)
   throw new DataError(
     `${texts[0].file}: all ${texts.length} examples have the label '${labels[0]}'; a classifier needs two or more`,
   )
@@ -139,74 +123,4 @@ function weightsOf(
   const unknown = Object.keys(classWeights).find((label) => !labels.includes(label))
   if (unknown === undefined) return labels.map((label) => classWeights[label] ?? 1)
   throw new ConfigError(`train.classWeights: '${unknown}' is no label of the data; it has ${labels.join(', ')}`)
-}
-
-/** How texts become examples. */
-export interface EncodeOptions {
-  readonly model: Classifier
-  readonly tokenizer: Tokenizer
-  /** Most tokens of an example (default as many as the model sees). */
-  readonly maxLength?: number | undefined
-  readonly onWarning?: ((message: string) => void) | undefined
-}
-
-/**
- * Labelled texts as token ids. What is too long is cut, with one warning for all: at its end, or for a GPT at its
- * beginning, since its last token decides.
- *
- * @throws DataError `file:line: problem` for an empty text or a label that the model does not have
- */
-export async function encodeClassified(
-  texts: readonly ClassifiedText[],
-  { model, tokenizer, maxLength, onWarning }: EncodeOptions,
-): Promise<LabelledSequence[]> {
-  const encodings = await encodeTexts(texts, { model, tokenizer, maxLength })
-  warnOfCut(texts, encodings, onWarning)
-  return texts.map((text, i) => {
-    const { ids, segments } = encodings[i]
-    if (ids.length === 0) throw new DataError(`${text.file}:${text.line}: the text is empty`)
-    return { ids: Int32Array.from(ids), segments: Uint8Array.from(segments), target: targetOf(text, model) }
-  })
-}
-
-/** Texts as token ids for a classifier, cut where they are too long. */
-export function encodeTexts(
-  texts: readonly { readonly text: string; readonly pair?: string | undefined }[],
-  { model, tokenizer, maxLength = model.config.contextLength }: Omit<EncodeOptions, 'onWarning'>,
-) {
-  const isGPT = model instanceof GPTForSequenceClassification
-  return encodePairs(
-    tokenizer,
-    texts.map(({ text, pair }) => (!isGPT ? [text, pair] : [pair === undefined ? text : `${text}\n${pair}`])),
-    { maxLength: Math.min(maxLength, model.config.contextLength), side: isGPT ? 'left' : 'right' },
-  )
-}
-
-function warnOfCut(
-  texts: readonly ClassifiedText[],
-  encodings: Awaited<ReturnType<typeof encodeTexts>>,
-  onWarning: EncodeOptions['onWarning'],
-): void {
-  const cut = encodings.flatMap(({ removed }, i) => (removed.first + removed.second > 0 ? [texts[i]] : []))
-  if (cut.length === 0) return
-  const [{ file, line }] = cut
-  onWarning?.(
-    `${file}:${line}: the text is too long and was cut${cut.length > 1 ? `, as ${cut.length - 1} others` : ''}`,
-  )
-}
-
-function targetOf({ labels: given, file, line }: ClassifiedText, model: Classifier): LabelledSequence['target'] {
-  const problem = 'problem' in model ? model.problem : 'single_label_classification'
-  if (problem === 'regression') {
-    const value = Number(given[0])
-    if (Number.isFinite(value)) return [value]
-    throw new DataError(`${file}:${line}: expected a number to predict, got '${given[0]}'`)
-  }
-  const indices = given.map((label) => {
-    const index = model.labels.indexOf(label)
-    if (index >= 0) return index
-    throw new DataError(`${file}:${line}: the label '${label}' is not one of the model's: ${model.labels.join(', ')}`)
-  })
-  if (problem === 'single_label_classification') return indices[0]
-  return model.labels.map((_, i) => (indices.includes(i) ? 1 : 0))
 }

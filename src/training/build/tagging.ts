@@ -1,7 +1,7 @@
 import { readTagged, type TaggedOptions, type TaggedSentence } from '../../data/conll.js'
 import { taggedFormatOf } from '../../data/detect-format.js'
 import { holdOut } from '../../data/hold-out.js'
-import { detectTagScheme, extractEntities } from '../../data/tag-scheme.js'
+import { extractEntities, followsScheme, schemeOfTags } from '../../data/tag-scheme.js'
 import { ConfigError, DataError } from '../../errors.js'
 import type { TokenClassifier } from '../../models/index.js'
 import type { Tokenizer } from '../../tokenizers/tokenizer.js'
@@ -27,39 +27,47 @@ export async function buildTagging({ recipe, checkpoint }: BuildOptions): Promis
       : { train: all, validation: await readSentences(data.validation, data) }
   const labels = labelsOf(all)
   const { model, tokenizer } = await tagger(recipe, checkpoint, { labels, train })
-  const { maxLength = model.config.contextLength, stride } = data
-  const options = { tokenizer, maxLength: Math.min(maxLength, model.config.contextLength), stride }
-  const windowsOf = async (sentences: readonly TaggedSentence[]): Promise<TaggedWindow[]> => {
-    const indices = await labelIndices(sentences, labels, data.format)
-    const windows = await wordWindows(
-      sentences.map(({ words }) => words),
-      options,
-    )
-    return windows.map((window) => ({ ...window, labels: window.words.map((word) => indices[window.sentence][word]) }))
-  }
+  const encode = (sentences: readonly TaggedSentence[]) => encodeTagged(sentences, { model, tokenizer, data })
   const task = new Tagging(
     model,
     validation.map(({ tags }) => tags),
   )
-  const examples = { train: await windowsOf(train), validation: await windowsOf(validation) }
+  const examples = { train: await encode(train), validation: await encode(validation) }
   const objective = new ExampleObjective(task, { ...settings, ...examples })
   return { model, tokenizer, objective, size: { count: train.length, unit: 'examples' } }
 }
 
+async function encodeTagged(
+  sentences: readonly TaggedSentence[],
+  { model, tokenizer, data }: { model: TokenClassifier; tokenizer: Tokenizer; data: Recipe['data'] },
+): Promise<TaggedWindow[]> {
+  const { contextLength } = model.config
+  const { maxLength = contextLength, stride, format } = data
+  const indices = await labelIndices(sentences, model.labels, format)
+  const words = sentences.map((sentence) => sentence.words)
+  const windows = await wordWindows(words, { tokenizer, maxLength: Math.min(maxLength, contextLength), stride })
+  return windows.map((window) => ({ ...window, labels: window.words.map((word) => indices[window.sentence][word]) }))
+}
+
 /**
- * All tagged sentences of data files. Those in IOB1 come in BIO, which says the same, so that every model knows its scheme
- * by its labels.
+ * All tagged sentences of data files. Those in IOB1 come in BIO, which says the same, so that every model's labels tell
+ * its scheme.
  *
- * @throws DataError for what `readTagged` refuses, tags of no scheme, and where there is no sentence
+ * @throws DataError for what `readTagged` refuses, and where there is no sentence
  */
 export async function readSentences(
   files: string | readonly string[],
   options: TaggedOptions = {},
 ): Promise<TaggedSentence[]> {
   const sentences = await collect(readTagged(files, options), files)
-  const tags = sentences.map((sentence) => sentence.tags)
-  if (detectTagScheme(tags, sentences[0].file) !== 'IOB1') return sentences
+  if (!isInIob1(sentences)) return sentences
   return sentences.map((sentence) => ({ ...sentence, tags: withBeginnings(sentence.tags) }))
+}
+
+function isInIob1(sentences: readonly TaggedSentence[]): boolean {
+  const allFollow = (scheme: 'BIO' | 'IOB1') => sentences.every(({ tags }) => followsScheme(tags, scheme))
+  const areLetters = sentences.every(({ tags }) => tags.every((tag) => /^[BI](-|$)|^O$/.test(tag)))
+  return areLetters && !allFollow('BIO') && allFollow('IOB1')
 }
 
 /** The tags of a sentence in IOB1 as BIO has them: B- at every beginning. */
@@ -97,8 +105,10 @@ export async function labelIndices(
   return found
 }
 
+/** @throws DataError for tags of no scheme, and where all are `O` */
 function labelsOf(sentences: readonly TaggedSentence[]): string[] {
   const labels = [...new Set(sentences.flatMap(({ tags }) => tags))].sort((a, b) => (a < b ? -1 : 1))
+  schemeOfTags(labels, sentences[0].file)
   return [...labels.filter((label) => label === 'O'), ...labels.filter((label) => label !== 'O')]
 }
 

@@ -49,7 +49,9 @@ function squad2Figures(questions: readonly JudgedQuestion[]): Record<string, num
   })
   const [exact, f1] = (['exactMatch', 'f1'] as const).map((metric) => bestNoAnswerThreshold(forced, metric))
   return {
-    ...squad2Metrics(questions.map((question) => ({ predicted: chosen(question), answers: textsOf(question.answers) }))),
+    ...squad2Metrics(
+      questions.map((question) => ({ predicted: chosen(question), answers: textsOf(question.answers) })),
+    ),
     bestExactMatch: exact.score,
     bestExactMatchThreshold: exact.threshold,
     bestF1: f1.score,

@@ -59,7 +59,8 @@ export class Classification implements ExampleTask<LabelledSequence> {
   }
 }
 
-function problemOf(model: Classifier): ClassificationProblem {
+/** What a classifier's logits mean; a GPT's texts have one label each. */
+export function problemOf(model: Classifier): ClassificationProblem {
   return 'problem' in model ? model.problem : 'single_label_classification'
 }
 
@@ -147,11 +148,6 @@ export function classificationFigures(
       return { ...multiLabelMetrics(expected, predicted, labels) }
     }
     case 'regression':
-      return {
-        ...regressionMetrics(
-          targets.flatMap((target) => target),
-          [...logits],
-        ),
-      }
+      return { ...regressionMetrics(targets.flat(), [...logits]) }
   }
 }

@@ -40,7 +40,7 @@ export function collectLogits(logits: Float32Array, windows: readonly WordWindow
 export function decodeWords(logits: WordLogits, legal: LegalTags): WordTag[] {
   const { tags } = legal
   const scores = new Float32Array(logits.length * tags.length)
-  const unseen = Float32Array.from(tags, (tag) => (tag === 'O' ? 0 : unlikely))
+  const unseen = Float32Array.from(tags, unseenScore)
   for (const [word, row] of logits.entries()) scores.set(row ? logSoftmax(row) : unseen, word * tags.length)
   return Array.from(decodeTags(scores, legal), (tag, word) => ({
     tag: tags[tag],
@@ -48,8 +48,11 @@ export function decodeWords(logits: WordLogits, legal: LegalTags): WordTag[] {
   }))
 }
 
-/** What a tag but O scores where the model has not seen the word: enough to break ties, too little to outweigh it. */
-const unlikely = -1e-3
+/** What a tag scores where the model has not seen the word: O before what goes on before what begins, by next to nothing. */
+function unseenScore(tag: string): number {
+  if (tag === 'O') return 0
+  return /^[BSU]/.test(tag) ? -2e-3 : -1e-3
+}
 
 /** log softmax(x). */
 function logSoftmax(x: Float32Array): Float32Array {

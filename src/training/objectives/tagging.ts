@@ -97,11 +97,7 @@ class TaggingScorer implements Scorer {
   readonly #expected: readonly (readonly string[])[]
   readonly #logits: WordLogits[]
 
-  constructor(
-    labels: readonly string[],
-    windows: readonly TaggedWindow[],
-    expected: readonly (readonly string[])[],
-  ) {
+  constructor(labels: readonly string[], windows: readonly TaggedWindow[], expected: readonly (readonly string[])[]) {
     this.#rules = tagRules(labels)
     this.#windows = windows
     this.#expected = expected
