@@ -5,6 +5,7 @@
  * contiguous and little-endian. No kernel allocates, and none checks its arguments: `src/runtime/kernels.ts` does.
  */
 export { adamw } from './adamw'
+export { adamwRows } from './adamwRows'
 export { dropoutMask } from './dropoutMask'
 export { fill } from './fill'
 export { sumOfSquares } from './sumOfSquares'

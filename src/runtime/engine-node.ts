@@ -17,8 +17,7 @@ export const executionProviders: ExecutionProviders = {
  * The engine's threads wait for each other by spinning: fastest on a machine of one's own, slow for all where several
  * programs share the cores. `HEDDLE_SPINNING=0` lets them sleep instead.
  */
-const waiting =
-  process.env.HEDDLE_SPINNING === '0' ? { extra: { session: { intra_op: { allow_spinning: '0' } } } } : {}
+const waiting = process.env.HEDDLE_SPINNING === '0' ? { extra: { session: { intra_op: { allow_spinning: '0' } } } } : {}
 
 /** Makes a session of an ONNX model's bytes. */
 export function createSession(model: Uint8Array, options: SessionOptions): Promise<Session> {

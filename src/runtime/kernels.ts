@@ -43,6 +43,7 @@ interface KernelExports {
   fill(x: number, n: number, value: number): void
   sumOfSquares(x: number, n: number): number
   adamw(...pointersCountAndFactors: number[]): void
+  adamwRows(...pointersCountsAndFactors: number[]): void
   dropoutMask(out: number, n: number, threshold: number, ...keyAndStep: number[]): void
 }
 
@@ -107,28 +108,23 @@ export class Kernels {
    * @throws UsageError where step is not an integer of at least 1
    */
   adamw(arrays: AdamWArrays, options: AdamWStep): void {
-    const { value, gradient, firstMoment, secondMoment } = arrays
-    const { learningRate, beta1, beta2, step } = options
-    if (!Number.isInteger(step) || step < 1) {
-      throw new UsageError(`Kernels.adamw: step must be an integer counted from 1, got ${step}`)
+    this.#wasm.adamw(...this.#adamwAddresses(arrays), arrays.value.length, ...adamwFactors(options))
+  }
+
+  /**
+   * The same for a table of which many rows have no gradient and moments of zero: they only decay, and nothing but their
+   * values is read. The result is that of {@link adamw}, to the last bit.
+   *
+   * @param states one byte a row, 0 for those rows
+   * @throws UsageError where step is not an integer of at least 1, ShapeError where the rows do not divide the elements
+   */
+  adamwRows(arrays: AdamWArrays, states: Uint8Array, options: AdamWStep): void {
+    const width = arrays.value.length / states.length
+    if (!Number.isInteger(width)) {
+      throw new ShapeError(`Kernels.adamwRows: ${arrays.value.length} elements are not ${states.length} equal rows`)
     }
-    expectLength('adamw: gradient', gradient.length, value.length)
-    expectLength('adamw: firstMoment', firstMoment.length, value.length)
-    expectLength('adamw: secondMoment', secondMoment.length, value.length)
-    const rootCorrection = Math.sqrt(1 - beta2 ** step)
-    this.#wasm.adamw(
-      this.#address(value, 'adamw: value'),
-      this.#address(gradient, 'adamw: gradient'),
-      this.#address(firstMoment, 'adamw: firstMoment'),
-      this.#address(secondMoment, 'adamw: secondMoment'),
-      value.length,
-      options.gradientScale,
-      1 - beta1,
-      1 - beta2,
-      1 - learningRate * options.weightDecay,
-      (learningRate * rootCorrection) / (1 - beta1 ** step),
-      options.epsilon * rootCorrection,
-    )
+    const addresses = [...this.#adamwAddresses(arrays), this.#address(states, 'adamwRows: states')]
+    this.#wasm.adamwRows(...addresses, states.length, width, ...adamwFactors(options))
   }
 
   /**
@@ -153,6 +149,18 @@ export class Kernels {
     else this.#wasm.dropoutMask(address, out.length, threshold, key0, key1, stepLow, stepHigh)
   }
 
+  #adamwAddresses({ value, gradient, firstMoment, secondMoment }: AdamWArrays): number[] {
+    expectLength('adamw: gradient', gradient.length, value.length)
+    expectLength('adamw: firstMoment', firstMoment.length, value.length)
+    expectLength('adamw: secondMoment', secondMoment.length, value.length)
+    return [
+      this.#address(value, 'adamw: value'),
+      this.#address(gradient, 'adamw: gradient'),
+      this.#address(firstMoment, 'adamw: firstMoment'),
+      this.#address(secondMoment, 'adamw: secondMoment'),
+    ]
+  }
+
   #address(view: ArrayBufferView, what: string): number {
     if (view.buffer !== this.#memory.buffer) {
       throw new RuntimeError(
@@ -161,6 +169,22 @@ export class Kernels {
     }
     return view.byteOffset
   }
+}
+
+/** What is the same for all elements of a step, in the order of the kernels' arguments. */
+function adamwFactors({ learningRate, beta1, beta2, step, ...options }: AdamWStep): number[] {
+  if (!Number.isInteger(step) || step < 1) {
+    throw new UsageError(`Kernels.adamw: step must be an integer counted from 1, got ${step}`)
+  }
+  const rootCorrection = Math.sqrt(1 - beta2 ** step)
+  return [
+    options.gradientScale,
+    1 - beta1,
+    1 - beta2,
+    1 - learningRate * options.weightDecay,
+    (learningRate * rootCorrection) / (1 - beta1 ** step),
+    options.epsilon * rootCorrection,
+  ]
 }
 
 function expectLength(what: string, length: number, expected: number): void {

@@ -1,6 +1,7 @@
 /** WebAssembly memories of fixed size that hold what the kernels work on: no view on them ever detaches. */
 import { nearestName, RuntimeError, UsageError } from '../errors.js'
 import { Kernels } from './kernels.js'
+import { TableRows } from './table-rows.js'
 
 const PAGE_BYTES = 65536
 const ALIGNMENT = 64
@@ -108,6 +109,8 @@ function reserve(pages: number): WebAssembly.Memory {
 export interface ParameterLength {
   readonly name: string
   readonly length: number
+  /** Rows of a table whose gradient may have few rows; they divide the length. */
+  readonly rows?: number | undefined
 }
 
 /** Where one parameter lies: float32 arrays in one segment, each 64-byte aligned, in this order side by side. */
@@ -123,6 +126,8 @@ export interface ParameterSlot {
   readonly firstMoment: Float32Array<ArrayBuffer>
   /** The optimizer's running mean of the squared gradient; of length 0 where the memory is not trainable. */
   readonly secondMoment: Float32Array<ArrayBuffer>
+  /** Which rows have gradients and moments, where the parameter is trainable and has rows. */
+  readonly rows: TableRows | undefined
 }
 
 /** How a {@link ParameterMemory} is laid out. */
@@ -154,7 +159,7 @@ export class ParameterMemory implements Iterable<ParameterSlot> {
     this.trainable = options.trainable
     const groups = this.#group(parameters, options.segmentBytes ?? SEGMENT_BYTES)
     this.segments = groups.map((group) => {
-      const segment = new Segment(group.reduce((sum, { length }) => sum + this.#slotBytes(length), 0))
+      const segment = new Segment(group.reduce((sum, parameter) => sum + this.#slotBytes(parameter), 0))
       for (const parameter of group) this.#slots.set(parameter.name, this.#slot(segment, parameter))
       return segment
     })
@@ -195,7 +200,7 @@ export class ParameterMemory implements Iterable<ParameterSlot> {
     let room = 0
     for (const parameter of parameters) {
       checkParameter(parameter, names)
-      const bytes = this.#slotBytes(parameter.length)
+      const bytes = this.#slotBytes(parameter)
       if (bytes > MAXIMUM_SEGMENT_BYTES) {
         throw new RuntimeError(
           `ParameterMemory: "${parameter.name}" needs ${megabytes(bytes)} in one segment, at most ${megabytes(MAXIMUM_SEGMENT_BYTES)} are possible; freeze it or make it smaller`,
@@ -211,11 +216,11 @@ export class ParameterMemory implements Iterable<ParameterSlot> {
     return groups
   }
 
-  #slotBytes(length: number): number {
-    return (this.trainable ? 4 : 1) * aligned(4 * length)
+  #slotBytes({ length, rows = 0 }: ParameterLength): number {
+    return this.trainable ? 4 * aligned(4 * length) + aligned(rows) : aligned(4 * length)
   }
 
-  #slot(segment: Segment, { name, length }: ParameterLength): ParameterSlot {
+  #slot(segment: Segment, { name, length, rows = 0 }: ParameterLength): ParameterSlot {
     const training = this.trainable ? length : 0
     return {
       name,
@@ -224,6 +229,7 @@ export class ParameterMemory implements Iterable<ParameterSlot> {
       gradient: segment.allocateFloat32(training),
       firstMoment: segment.allocateFloat32(training),
       secondMoment: segment.allocateFloat32(training),
+      rows: this.trainable && rows > 0 ? new TableRows(segment.allocateUint8(rows)) : undefined,
     }
   }
 }

@@ -8,6 +8,7 @@ import {
   type Feed,
   float32,
   type ParameterMemory,
+  type ParameterSlot,
   type Program,
   ProgramCache,
   type RandomKey,
@@ -31,8 +32,8 @@ interface GradientProgram {
   /** Gradients that share their array in the graph with another one's. */
   readonly copies: readonly { readonly from: Float32Array; readonly to: Float32Array }[]
   readonly sparse: readonly string[]
-  /** Gradients that the graph writes no dense part of: rows are added to zeros. */
-  readonly rowsOnly: readonly Float32Array[]
+  /** Parameters that the graph writes no dense gradient of: rows are added to zeros. */
+  readonly rowsOnly: readonly ParameterSlot[]
 }
 
 /**
@@ -85,10 +86,10 @@ export class GradientPrograms {
 
   async #runBatch(batch: Batch, share: number, random: RandomKey): Promise<number> {
     const { program, into, copies, sparse, rowsOnly } = await this.#programFor(batch.shape)
-    for (const gradient of rowsOnly) gradient.fill(0)
+    for (const slot of rowsOnly) clear(slot)
     const results = await program.run({ ...batch.feeds, ...this.#accumulation(share) }, { random, into })
     for (const { from, to } of copies) to.set(from)
-    for (const name of sparse) addRows(this.#memory.get(name).gradient, results[name])
+    for (const name of sparse) addRows(this.#memory.get(name), results[name])
     const loss = results.loss
     return 'parts' in loss ? Number.NaN : float32(loss)[0]
   }
@@ -135,13 +136,14 @@ export class GradientPrograms {
     const into = new Map<string, Float32Array>()
     const copies: { from: Float32Array; to: Float32Array }[] = []
     const sparse: string[] = []
-    const rowsOnly: Float32Array[] = []
-    for (const { name, gradient } of this.#memory) {
+    const rowsOnly: ParameterSlot[] = []
+    for (const slot of this.#memory) {
+      const { name, gradient } = slot
       const output = outputs[name]
       const dense = output instanceof Tensor ? output : output.dense
       if (!(output instanceof Tensor)) sparse.push(name)
       if (dense === undefined) {
-        rowsOnly.push(gradient)
+        rowsOnly.push(slot)
         continue
       }
       const target = program.target(dense)
@@ -159,15 +161,23 @@ function earlierName(parameter: string): string {
   return `earlier.${parameter}`
 }
 
+/** Sets a gradient that has only rows to zero. */
+function clear(slot: ParameterSlot): void {
+  if (slot.rows === undefined) slot.gradient.fill(0)
+  else slot.rows.clear(slot)
+}
+
 /** Adds the rows of a sparse gradient to a dense one, [count, width] flat. */
-function addRows(into: Float32Array, value: TensorValue | RowValue): void {
+function addRows({ gradient: into, rows: table }: ParameterSlot, value: TensorValue | RowValue): void {
   if (!('parts' in value)) return
   for (const { ids, rows } of value.parts) {
     const data = float32(rows)
     const indices = ids.data
     const width = data.length / indices.length
     for (let i = 0; i < indices.length; i++) {
-      const start = Number(indices[i]) * width
+      const row = Number(indices[i])
+      table?.add(row)
+      const start = row * width
       for (let j = 0, from = i * width; j < width; j++, from++) into[start + j] += data[from]
     }
   }

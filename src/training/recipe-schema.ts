@@ -75,6 +75,7 @@ const encoderModel = section({
   activation: activation().default('gelu'),
   pooling: pooling().optional(),
   relativePositions: flag().default(false),
+  deviation: positive().optional(),
 }).check(headsDivideWidth)
 
 const encoderPreset = section({
@@ -89,6 +90,7 @@ const encoderPreset = section({
   activation: activation().optional(),
   pooling: pooling().optional(),
   relativePositions: flag().optional(),
+  deviation: positive().optional(),
 })
 
 const checkpointModel = section({
@@ -253,7 +255,8 @@ export type GptPresetOptions = z.infer<typeof gptPreset>
 
 /**
  * An encoder described by its sizes: `innerWidth` of the feed-forward layers (default 4 · width), what stands for a whole
- * sequence (`pooling`: its first token or the mean of all), and whether attention knows distances beside the positions.
+ * sequence (`pooling`: its first token or the mean of all), whether attention knows distances beside the positions, and the
+ * `deviation` of the first weights (default BERT's 0.02; narrow models learn sooner with about 1/√width).
  */
 export type EncoderOptions = z.infer<typeof encoderModel>
 

@@ -136,7 +136,7 @@ export async function evaluateObjective(
 function moveToMemory(parameters: Readonly<Record<string, Parameter>>): ParameterMemory {
   const entries = Object.entries(parameters)
   const memory = new ParameterMemory(
-    entries.map(([name, { size }]) => ({ name, length: size })),
+    entries.map(([name, { size, shape }]) => ({ name, length: size, rows: shape.length > 1 ? shape[0] : undefined })),
     { trainable: true },
   )
   for (const [name, parameter] of entries) {

@@ -8,16 +8,7 @@ import * as library from '../../src/index.js'
 import { importsOf, packageName, root } from './imports.js'
 
 /** What is written for browsers too: nothing of it, however indirectly, may need Node. */
-const coreFolders = [
-  'graph',
-  'autodiff',
-  'runtime',
-  'nn',
-  'models',
-  'generation',
-  'metrics',
-  'training/optimizers',
-]
+const coreFolders = ['graph', 'autodiff', 'runtime', 'nn', 'models', 'generation', 'metrics', 'training/optimizers']
 const coreFiles = ['trainer', 'fit', 'gradient-programs', 'schedules'].map((name) => `src/training/${name}.ts`)
 const dataFiles = ['windows', 'tag-scheme', 'tag-decoding', 'length-batches'].map((name) => `src/data/${name}.ts`)
 const corePackages = ['onnxruntime-common', 'onnxruntime-web', 'pbf']

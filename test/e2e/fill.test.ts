@@ -39,11 +39,13 @@ const text = at('text.txt')
 const other = at('other.txt')
 const recipe = join(root, 'recipes/bert-pretraining.yaml')
 const small = [
-  ...['layers=2', 'heads=2', 'width=32', 'contextLength=40', 'dropout=0.1'].map((size) => `model.${size}`),
-  ...['vocabularySize=100'].map((size) => `tokenizer.${size}`),
-  ...['steps=500', 'batchSize=8', 'learningRate=5e-3', 'evaluateEvery=100', 'checkpointEvery=100'].map(
+  ...['layers=2', 'heads=2', 'width=32', 'contextLength=40', 'dropout=0.1', 'deviation=0.15'].map(
+    (size) => `model.${size}`,
+  ),
+  ...['steps=400', 'batchSize=8', 'learningRate=5e-3', 'evaluateEvery=100', 'checkpointEvery=100'].map(
     (size) => `train.${size}`,
   ),
+  ...['tokenizer.vocabularySize=100', 'masking.nextSentence=true'],
 ]
 
 const train = (out: string, ...args: string[]) => [
@@ -66,8 +68,8 @@ describe("BERT's pretraining", () => {
     expect(metrics.maskedLoss).toBeLessThan(0.7 * metrics.unigramLoss)
     expect(metrics.maskedAccuracy).toBeGreaterThan(2 * metrics.unigramAccuracy)
     expect(metrics.perplexity).toBeCloseTo(Math.exp(metrics.maskedLoss), 6)
-    expect(metrics.nextSentenceAccuracy).toBeGreaterThanOrEqual(0)
-    expect(metrics.nextSentenceLoss).toBeGreaterThan(0)
+    expect(metrics.nextSentenceLoss).toBeLessThan(Math.log(2))
+    expect(metrics.nextSentenceAccuracy).toBeGreaterThan(0.5)
   })
 
   it('is measured on other texts, the same every time', async () => {
@@ -103,12 +105,12 @@ describe('heddle fill', () => {
   })
 
   it('prints JSON with a list for each mask', async () => {
-    const outcome = await fill('--text', 'My [MASK] baker sold [MASK] to the rich man.', '--json')
+    const outcome = await fill('--text', 'My good [MASK] sold [MASK] to the rich man.', '--json')
     const { text, masks } = parseOnlyLine<FillOutput>(outcome)
-    expect(text).toBe('My [MASK] baker sold [MASK] to the rich man.')
+    expect(text).toBe('My good [MASK] sold [MASK] to the rich man.')
     expect(masks.map((fills) => fills.length)).toEqual([5, 5])
-    expect(['young', 'good', 'kind']).toContain(masks[0][0].token)
-    expect(masks[1][0]).toMatchObject({ token: 'bread', text: 'My [MASK] baker sold bread to the rich man.' })
+    expect(masks[0][0]).toMatchObject({ token: 'baker', text: 'My good baker sold [MASK] to the rich man.' })
+    expect(masks[1][0]).toMatchObject({ token: 'bread', text: 'My good [MASK] sold bread to the rich man.' })
     for (const fills of masks) {
       const scores = fills.map(({ score }) => score)
       expect(scores).toEqual([...scores].sort((a, b) => b - a))

@@ -37,7 +37,12 @@ export const gelu: Operator<[x: Tensor]> = defineOperation({
   gradient: ([x], _y, dy) => {
     const z = x.mul(Math.SQRT1_2)
     // The factor 1/√π stands in the exponent, which spares a pass over the tensor.
-    const density = z.mul(z.constantLike(-Math.log(Math.PI) / 2).sub(z.mul(z)).exp())
+    const density = z.mul(
+      z
+        .constantLike(-Math.log(Math.PI) / 2)
+        .sub(z.mul(z))
+        .exp(),
+    )
     return [dy.mul(z.erf().mul(0.5).add(0.5).add(density))]
   },
 })

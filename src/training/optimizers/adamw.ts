@@ -1,5 +1,5 @@
 import { ConfigError, UsageError } from '../../errors.js'
-import type { ParameterMemory } from '../../runtime/memory.js'
+import type { ParameterMemory, ParameterSlot } from '../../runtime/memory.js'
 
 /** The hyperparameters of {@link AdamW} that stay the same during a run. */
 export interface AdamWOptions {
@@ -63,6 +63,7 @@ export class AdamW {
       throw new UsageError(`AdamW.steps must be a non-negative integer, got ${steps}`)
     }
     this.#steps = steps
+    for (const { rows } of this.#memory) rows?.forget()
   }
 
   /**
@@ -86,16 +87,28 @@ export class AdamW {
       const weightDecay = this.#weightDecays.get(slot.name) ?? 0
       const epsilon = this.#epsilon
       const rate = learningRate * this.#rateOf(slot.name)
-      slot.segment.kernels.adamw(slot, { learningRate: rate, beta1, beta2, epsilon, weightDecay, step, gradientScale })
+      const { kernels } = slot.segment
+      const update = { learningRate: rate, beta1, beta2, epsilon, weightDecay, step, gradientScale }
+      if (slot.rows?.isTracking) kernels.adamwRows(slot, slot.rows.states, update)
+      else kernels.adamw(slot, update)
     }
     return { gradientNorm }
   }
 
   #gradientNorm(): number {
     let sum = 0
-    for (const { segment, gradient } of this.#memory) sum += segment.kernels.sumOfSquares(gradient)
+    for (const slot of this.#memory) sum += sumOfSquares(slot)
     return Math.sqrt(sum)
   }
+}
+
+/** Σg² of a parameter; of a table whose rows are tracked, over those that have gradients. */
+function sumOfSquares({ segment: { kernels }, gradient, rows }: ParameterSlot): number {
+  if (!rows?.isTracking) return kernels.sumOfSquares(gradient)
+  const width = gradient.length / rows.states.length
+  let sum = 0
+  for (const row of rows.current()) sum += kernels.sumOfSquares(gradient.subarray(row * width, (row + 1) * width))
+  return sum
 }
 
 function expectOption(name: string, value: number, valid: boolean, expected: string): void {
