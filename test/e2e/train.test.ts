@@ -34,6 +34,7 @@ describe('heddle train', () => {
     expect(readdirSync(out).sort()).toEqual(['checkpoint-5', ...runFiles])
     expect(readdirSync(result.checkpoint).sort()).toEqual([
       'config.json',
+      'data.json',
       'generation_config.json',
       'model.safetensors',
       'tokenizer.json',

@@ -20,7 +20,7 @@ import transformers
 
 from finetune_tasks import TASKS, collate
 
-# Chosen on data that is not the test's: the development files, or the last fifth of XQuAD's training articles.
+# To be chosen with --split dev (development files, or XQuAD's last training articles), never on the test's.
 HYPERPARAMETERS = {
     "sst2": {"learningRate": 5e-5, "batchSize": 32, "epochs": 3},
     "wnut17": {"learningRate": 1e-4, "batchSize": 16, "epochs": 5},
