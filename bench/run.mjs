@@ -17,6 +17,8 @@ const TARGET = join(ROOT, 'dist', 'bench')
 const BENCHMARKS = {
   training: 'training steps per second of a GPT, next to PyTorch, TensorFlow.js and jax-js',
   tokenizers: 'training tokenizers and encoding with them, next to Hugging Face',
+  encode: 'sentences to vectors, next to transformers.js and PyTorch',
+  finetune: 'fine-tuning steps of a sentence classifier, next to PyTorch',
 }
 
 const USAGE = `usage: npm run bench -- NAME [options]    (NAME --help lists the options)

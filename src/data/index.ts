@@ -14,6 +14,7 @@ export {
   readLabelled,
   readMultiLabelled,
 } from './labelled.js'
+export { LengthBatches } from './length-batches.js'
 export { type DataRecord, type RecordOptions, readRecords } from './records.js'
 export { type Relation, type RelationOptions, readRelations, type Span } from './relations.js'
 export { readSentences, type SentencesPiece, splitSentences } from './sentences.js'

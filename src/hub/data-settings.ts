@@ -10,6 +10,7 @@ const schema = z.object({
   columns: z.record(z.string(), column).optional(),
   header: z.boolean().optional(),
   quotes: z.boolean().optional(),
+  packing: z.boolean().optional(),
   maxLength: z.number().optional(),
   stride: z.number().optional(),
   trainArticles: z.number().optional(),

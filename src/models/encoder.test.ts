@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { gradients, RowGradient } from '../autodiff/index.js'
+import { gradients, RowGradient, toDense } from '../autodiff/index.js'
 import { DataError } from '../errors.js'
 import { findTensor, input, reachable } from '../graph/index.js'
-import { crossEntropy } from '../graph/operations/index.js'
+import { crossEntropy, gather } from '../graph/operations/index.js'
 import { forTraining, initialize, type Module } from '../nn/index.js'
 import { compile, type Feed, float32, type TensorValue } from '../runtime/index.js'
 import {
@@ -27,6 +27,8 @@ const made = <M extends Module>(model: M): M => {
   initialize(model.parameters(), 5)
   return model
 }
+
+const rowsFeed = (rows: readonly number[]): Feed => ({ data: BigInt64Array.from(rows, BigInt), shape: [rows.length] })
 
 const shapeOf = (feed: Feed) => ('shape' in feed ? feed.shape : undefined)
 const numbers = (feed: Feed) => Array.from('shape' in feed ? feed.data : feed, Number)
@@ -86,6 +88,34 @@ describe.each(families)('the body of a %s', (_name, make) => {
       for (const [i, value] of alone.get(String(ids))!.entries()) expect(own[i]).toBeCloseTo(value, 5)
       row += ids.length
     }
+  })
+
+  it('computes its last layer for the tokens alone that are asked for, with equal outputs and gradients', async () => {
+    const { inputs, input: tokens } = encoderInputs()
+    const rows = input('rows', 'int64', ['rows'])
+    const [some, all] = [model.forward(tokens, rows), gather(model.forward(tokens), rows)] // 2 × [M, C]
+    const outputs = [some, all].map((hidden) => {
+      const found = gradients(hidden.mul(hidden).sum(), model.parameters())
+      const dense = Object.entries(found).map(([name, gradient]) => [name, toDense(gradient)] as const)
+      return { hidden, ...Object.fromEntries(dense) }
+    })
+    const feeds = { ...encoderFeeds([{ ids: [3, 4, 5] }, { ids: [6, 7] }]), rows: rowsFeed([4, 1, 4]) }
+    const [found, expected] = await Promise.all(
+      outputs.map(async (each) => {
+        const program = await compile({ inputs: { ...inputs, rows }, outputs: each })
+        const result: Record<string, TensorValue> = await program.run(feeds)
+        await program.dispose()
+        return result
+      }),
+    )
+    expect(found.hidden.shape).toEqual([3, 8])
+    expect(Object.keys(found)).toEqual(Object.keys(expected))
+    for (const [name, value] of Object.entries(expected)) {
+      const [a, b] = [float32(found[name]), float32(value)]
+      for (let i = 0; i < b.length; i++) expect(Math.abs(a[i] - b[i]), name).toBeLessThan(1e-5 * (1 + Math.abs(b[i])))
+    }
+    const widths = reachable([some]).filter(({ name }) => name.endsWith('activation') && !name.includes('layer.0'))
+    expect(widths.map(({ shape }) => shape[0])).toEqual(['rows'])
   })
 
   it('moves no rows by scatters, and gives all tables of embeddings one array of gradients', () => {

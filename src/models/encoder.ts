@@ -32,8 +32,11 @@ interface EncoderHead extends Module {
 
 /** An encoder without a head. */
 export interface TextEncoder extends EncoderHead {
-  /** The last layer's output of each token [N, C]. */
-  forward(input: EncoderInput): Tensor
+  /**
+   * @param rows the tokens whose outputs are wanted, int64 [M] in [0, N) (default all): the last layer computes no others
+   * @returns the last layer's output of each token [N, C], or [M, C]
+   */
+  forward(input: EncoderInput, rows?: Tensor): Tensor
 }
 
 /** What a classifier's logits mean: one label of several, any number of labels, or numbers; Hugging Face's names. */

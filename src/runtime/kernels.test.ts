@@ -134,11 +134,34 @@ describe('adamw', () => {
     }
   })
 
-  it('refuses arrays of different lengths and steps that are none', () => {
+  it.each([1, 3, 4, 10])('leaves out rows without moments, %i elements wide, and changes no bit by it', (width) => {
+    const states = segment.allocateUint8(6)
+    states.set([0, 1, 2, 0, 0, 2])
+    const [whole, rows] = [arraysOf(6 * width), arraysOf(6 * width)]
+    for (const { gradient, firstMoment, secondMoment } of [whole, rows]) {
+      for (const [row, state] of states.entries()) {
+        if (state === 0)
+          for (const moment of [firstMoment, secondMoment]) moment.fill(0, row * width, (row + 1) * width)
+        if (state < 2) gradient.fill(0, row * width, (row + 1) * width)
+      }
+    }
+    for (const weightDecay of [0.1, 0]) {
+      kernels.adamw(whole, { ...OPTIONS, weightDecay })
+      kernels.adamwRows(rows, states, { ...OPTIONS, weightDecay })
+      expect(rows).toEqual(whole)
+    }
+    for (const array of Object.values(rows)) expect(guardOf(array)).toEqual(GUARD)
+    expect([...states]).toEqual([0, 1, 2, 0, 0, 2])
+  })
+
+  it('refuses arrays of different lengths, rows that do not fit and steps that are none', () => {
     const arrays = arraysOf(4)
     const short = { ...arrays, firstMoment: arrays.firstMoment.subarray(1) }
     expect(() => kernels.adamw(short, OPTIONS)).toThrow(/firstMoment must have 4 elements, got 3/)
     expect(() => kernels.adamw(arrays, { ...OPTIONS, step: 0 })).toThrow(UsageError)
+    const states = segment.allocateUint8(3)
+    expect(() => kernels.adamwRows(arrays, states, OPTIONS)).toThrow('4 elements are not 3 equal rows')
+    expect(() => kernels.adamwRows(arrays, new Uint8Array(2), OPTIONS)).toThrow(RuntimeError)
   })
 })
 

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { DataError } from '../errors.js'
+import { writeDataSettings } from '../hub/data-settings.js'
 import { evaluateMaskedLm } from './evaluate-masked-lm.js'
 import { saveRandomBert } from './mask-filler.testing.js'
 import { temporaryFolder } from './saved-model.testing.js'
@@ -40,6 +41,16 @@ describe('evaluateMaskedLm', () => {
     const entropy = -Object.values(counts).reduce((sum, n) => sum + (n / total) * Math.log(n / total), 0)
     expect(metrics.unigramLoss).toBeCloseTo(entropy, 4)
     expect(metrics.unigramAccuracy).toBeCloseTo(4 / total, 6)
+  })
+
+  it('reads documents apart where the training did', async () => {
+    saveRandomBert(at('apart'))
+    writeDataSettings(at('apart'), { packing: false })
+    // A document with what stands around it has 20 of the 24 tokens that the model reads.
+    expect((await evaluateMaskedLm(at('apart'), documents)).examples).toBe(8)
+    writeDataSettings(at('apart'), { maxLength: 8, packing: false })
+    // With room for six no two of its four sentences fit together.
+    expect((await evaluateMaskedLm(at('apart'), documents)).examples).toBe(8 * 4)
   })
 
   it('measures pairs too where the model judges them and there are documents', async () => {

@@ -51,11 +51,11 @@ export async function evaluateMaskedLm(
 ): Promise<TaskReport<MaskedLanguageModelMetrics>> {
   const { model, tokenizer, directory } = await loadMaskedModel(path)
   const { contextLength } = model.config
-  const { maxLength = contextLength, columns, header, quotes } = readDataSettings(directory)
+  const { maxLength = contextLength, packing, columns, header, quotes } = readDataSettings(directory)
   const store = await loadSentenceFiles(file, { tokenizer, wholeWords: false, columns, header, quotes })
   const nextSentence = model instanceof BertForPreTraining && store.documents > 1
   const limit = Math.min(maxLength, contextLength)
-  const sequences = textSequences(store, { tokenizer, nextSentence, maxLength: limit, seed })
+  const sequences = textSequences(store, { tokenizer, nextSentence, packing, maxLength: limit, seed })
   if (sequences.count === 0) throw new DataError(`${file}: there is too little text; expected two sentences or more`)
   const masking = { share, wholeWords: false }
   const options = { model, tokenizer, masking, batchSize: evaluationBatch, seed }

@@ -11,16 +11,20 @@ import { tinyBatch, tinyModel, tinyObjective } from './tiny.testing.js'
 const random = { seed: 1, step: 0 }
 
 /** The programs of a model, and a function that runs them and copies the gradients from the memory. */
-function makePrograms(model: GPT, accumulate = 1) {
+function makePrograms(model: GPT, accumulate = 1, { tracked = false } = {}) {
   const parameters = model.parameters()
-  const lengths = Object.entries(parameters).map(([name, { size }]) => ({ name, length: size }))
+  const lengths = Object.entries(parameters).map(([name, { size, shape }]) => ({
+    name,
+    length: size,
+    rows: tracked && shape.length > 1 ? shape[0] : undefined,
+  }))
   const memory = new ParameterMemory(lengths, { trainable: true })
   const programs = new GradientPrograms(tinyObjective(model, 4), parameters, memory, { accumulate })
   const run = async (...batches: Batch[]) => {
     const loss = await programs.run(batches, random)
     return { loss, gradients: new Map([...memory].map(({ name, gradient }) => [name, [...gradient]])) }
   }
-  return { programs, run }
+  return { programs, run, memory }
 }
 
 /** Loss and dense gradients as plain outputs of one program, with no memory that anything is written into. */
@@ -56,6 +60,18 @@ describe.each([true, false])('GradientPrograms, tied head: %s', (tiedHead) => {
       expectEqual(found.gradients, expected.gradients)
     }
     programs.dispose()
+  })
+
+  it('leaves the same where it tracks the rows of tables', async () => {
+    const model = tinyModel({ tiedHead, bias: true })
+    const [plain, tracked] = [makePrograms(model), makePrograms(model, 1, { tracked: true })]
+    for (const batch of [tinyBatch(0, 4), tinyBatch(50, 2), tinyBatch(4, 4)]) {
+      expect(await tracked.run(batch)).toEqual(await plain.run(batch))
+    }
+    const isTracking = [...tracked.memory].filter(({ rows }) => rows?.isTracking).map(({ name }) => name)
+    // A head that is tied to the table gives it a dense gradient; the positions are looked up as a whole.
+    expect(isTracking).toEqual(tiedHead ? [] : ['transformer.wte.weight'])
+    for (const { programs } of [plain, tracked]) programs.dispose()
   })
 
   it('accumulates the mean over the predictions of batches of different sizes', async () => {

@@ -2,7 +2,16 @@ import { cpSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { ClassificationResult } from '../../src/tasks/text-classifier.js'
-import { type Outcome, parseOnlyLine, program, root, start, type TrainOutput, temporaryFolder } from './command.js'
+import {
+  heddleJson,
+  type Outcome,
+  parseOnlyLine,
+  program,
+  root,
+  start,
+  type TrainOutput,
+  temporaryFolder,
+} from './command.js'
 
 // The walk-through of the README, "Fine-tune on your own CSV", on letters to a shop that are made up here.
 
@@ -112,5 +121,45 @@ describe('fine-tuning on a CSV file', () => {
     expect(found.map(([, , text]) => text)).toEqual(test.map(({ text }) => text))
     const right = found.filter(([, label], i) => label === test[i].topic).length
     expect(right / test.length).toBeGreaterThan(0.95)
+  })
+})
+
+describe('the recipes of known data sets', () => {
+  const short = ['train.epochs=1', 'train.evaluateEvery=100']
+
+  async function trainAndEvaluate(recipe: string, files: { train: string; validation: string }, test: string) {
+    const sets = [`data.train=${files.train}`, `data.validation=${files.validation}`, ...short]
+    const out = at(`runs-${recipe}`)
+    const train = ['train', join(root, 'recipes', `${recipe}.yaml`), '--set', ...sets, '--out', out]
+    const trained = await heddleJson<TrainOutput & { metrics: object }>(...train)
+    const report = await heddleJson<{ examples: number; metrics: object }>(
+      ...['eval', '--model', out, '--task', 'classification', '--data', test],
+    )
+    return { trained, report }
+  }
+
+  it('read files of four columns without a header, as CoLA has them, also to measure the model', async () => {
+    const row = (i: number) => `made up\t${i % 3 === 0 ? 0 : 1}\t${i % 3 === 0 ? '*' : ''}\tThe "book ${i}, is read.`
+    const write = (name: string, count: number) => {
+      writeFileSync(at(name), Array.from({ length: count }, (_, i) => `${row(i)}\n`).join(''))
+      return at(name)
+    }
+    const files = { train: write('cola-train.tsv', 40), validation: write('cola-dev.tsv', 9) }
+    const { trained, report } = await trainAndEvaluate('cola', files, files.validation)
+    expect(trained.steps).toBe(2)
+    expect(report).toMatchObject({ examples: 9, metrics: trained.metrics })
+    expect(trained.metrics).toHaveProperty('matthews')
+  })
+
+  it('read reviews with their labels in front, as ChnSentiCorp has them', async () => {
+    const write = (name: string, count: number) => {
+      const rows = Array.from({ length: count }, (_, i) => `${i % 2},"房间${i % 2 ? '很干净' : '太小了'},第${i}次"\n`)
+      writeFileSync(at(name), `label,review\n${rows.join('')}`)
+      return at(name)
+    }
+    const files = { train: write('reviews-train.csv', 40), validation: write('reviews-dev.csv', 9) }
+    const { trained, report } = await trainAndEvaluate('chnsenticorp', files, files.validation)
+    expect(trained.steps).toBe(2)
+    expect(report).toMatchObject({ examples: 9, metrics: trained.metrics })
   })
 })

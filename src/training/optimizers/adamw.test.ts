@@ -89,6 +89,38 @@ describe('AdamW', () => {
     expectClose(valuesOf(train(unclipped, 50).memory), reference(50, Number.POSITIVE_INFINITY).values, 2e-6)
   })
 
+  it('updates a table whose rows are tracked to the same bits as one whose rows are not', () => {
+    const [rows, width] = [7, 5]
+    const make = () => {
+      const memory = new ParameterMemory([{ name: 'a', length: rows * width, rows }], { trainable: true })
+      memory.get('a').value.set(Array.from({ length: rows * width }, (_, i) => Math.sin(i)))
+      return { memory, slot: memory.get('a'), optimizer: new AdamW(memory, OPTIONS) }
+    }
+    const [tracked, whole] = [make(), make()]
+    for (let t = 0; t < 12; t++) {
+      // As where a run is resumed, the rows are learnt from the moments.
+      if (t === 8) tracked.optimizer.steps = t
+      tracked.slot.rows?.clear(tracked.slot)
+      whole.slot.gradient.fill(0)
+      for (const row of [(3 * t) % 5, t % 2]) {
+        for (let i = row * width; i < (row + 1) * width; i++) {
+          for (const { gradient } of [tracked.slot, whole.slot]) gradient[i] = gradientAt(i, t)
+        }
+        tracked.slot.rows?.add(row)
+      }
+      expect(tracked.optimizer.step(LEARNING_RATE)).toEqual(whole.optimizer.step(LEARNING_RATE))
+    }
+    // The last two rows never had a gradient.
+    expect([...(tracked.slot.rows?.states ?? [])].map((state) => state > 0)).toEqual([
+      ...Array(5).fill(true),
+      false,
+      false,
+    ])
+    expect(tracked.slot.value).toEqual(whole.slot.value)
+    expect(tracked.slot.firstMoment).toEqual(whole.slot.firstMoment)
+    expect(tracked.slot.secondMoment).toEqual(whole.slot.secondMoment)
+  })
+
   // torch 2.15.0:
   //   a = Parameter(tensor([0.5, -0.25, 1.0, 0.0, -2.0])); b = Parameter(tensor([1.0, -1.0, 0.125]))
   //   groups = [{'params': [a], 'weight_decay': 0.1}, {'params': [b], 'weight_decay': 0.0}]
