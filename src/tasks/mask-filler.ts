@@ -17,6 +17,7 @@ import type { SpecialToken } from '../tokenizers/special-tokens.js'
 import type { Tokenizer } from '../tokenizers/tokenizer.js'
 import { wordContinuations } from '../tokenizers/word-continuations.js'
 import { type MaskedModel, maskedLogits } from '../training/objectives/masked-lm.js'
+import { parameterMode } from './text-batches.js'
 
 /** A token in the place of a mask. */
 export interface Fill {
@@ -83,6 +84,7 @@ export class MaskFiller {
     const program = await compile({
       inputs: { ...inputs, rows },
       outputs: { logits: maskedLogits(model, tokens, rows) },
+      parameters: parameterMode(model),
       device,
     })
     return new MaskFiller(model, tokenizer, { mask, program })

@@ -20,6 +20,7 @@ import {
   type QuestionWindow,
   windowSizes,
 } from '../training/objectives/answering-windows.js'
+import { parameterMode } from './text-batches.js'
 
 export type { AskedQuestion }
 
@@ -85,7 +86,7 @@ export class QuestionAnswering {
     checkTokenizer(tokenizer, model, directory)
     const sizes = windowSizes(readDataSettings(directory), model.config)
     const { inputs, start, end } = answerGraph(model)
-    const program = await compile({ inputs, outputs: { start, end }, ...options })
+    const program = await compile({ inputs, outputs: { start, end }, parameters: parameterMode(model), ...options })
     return new QuestionAnswering({ model, tokenizer, sizes }, program)
   }
 

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto'
 import { CheckpointError } from '../errors.js'
 import type { Tensor } from '../graph/index.js'
-import { gather } from '../graph/operations/index.js'
 import { checkTokenizer } from '../hub/check-tokenizer.js'
 import { loadModel } from '../hub/checkpoint.js'
 import { BertBody } from '../models/bert.js'
@@ -165,7 +164,7 @@ function bodyOf(model: Module): Body | undefined {
 /** One vector for each sequence [B, C]. */
 function embeddingGraph(body: Body, pooling: Pooling) {
   const { inputs, input } = encoderInputs()
-  const hidden = body.forward(input) // [N, C]
-  const embedding = pooling === 'mean' ? meanOfTokens(hidden, input.layout) : gather(hidden, input.layout.first) // [B, C]
-  return { inputs, embedding }
+  const { layout } = input
+  const embedding = pooling === 'mean' ? meanOfTokens(body.forward(input), layout) : body.forward(input, layout.first)
+  return { inputs, embedding } // [B, C]
 }

@@ -18,6 +18,7 @@ import type { Encoding } from '../tokenizers/tokenizer.js'
 import { type TagRules, taggerFeeds, taggerGraph, tagRules } from '../training/objectives/tagging.js'
 import { collectLogits, decodeWords, emptyLogits, type WordTag } from '../training/objectives/tagging-decoding.js'
 import { type WordWindowOptions, wordWindows } from '../training/objectives/tagging-windows.js'
+import { parameterMode } from './text-batches.js'
 
 export type { WordTag }
 
@@ -82,7 +83,7 @@ export class TextTagger {
     const { maxLength = contextLength, stride } = readDataSettings(directory)
     const sizes = { tokenizer, maxLength: Math.min(maxLength, contextLength), stride }
     const { inputs, logits } = taggerGraph(model)
-    const program = await compile({ inputs, outputs: { logits }, ...options })
+    const program = await compile({ inputs, outputs: { logits }, parameters: parameterMode(model), ...options })
     return new TextTagger({ model, sizes, rules, program })
   }
 
