@@ -44,7 +44,10 @@ describe('windows of words', () => {
       for (const { ids, sentence, words: tagged, places } of found.slice(1)) {
         expect(sentence).toBe(1)
         expect(ids.length).toBeLessThanOrEqual(maxLength)
-        const part = parts.find((each) => String(each.ids) === String(ids) && covers(each, encoding.words, tagged))!
+        // Parts of a sentence that repeats itself can have equal ids: where the part begins tells which one this is.
+        const start = encoding.words.indexOf(tagged[0]) - places[0] + 1
+        const part = parts.find((each) => each.start === start)!
+        expect([...ids]).toEqual([...part.ids])
         for (const [i, index] of tagged.entries()) {
           const token = encoding.words.indexOf(index)
           seen.push(index)
@@ -82,9 +85,4 @@ type Part = { readonly start: number; readonly end: number }
 
 function contains({ start, end }: Part, token: number): boolean {
   return start <= token && token < end
-}
-
-/** Whether a part shows the first tokens of these words; equal parts of one sentence are told apart by that. */
-function covers(part: Part, words: readonly number[], tagged: Int32Array): boolean {
-  return tagged.every((index) => contains(part, words.indexOf(index)))
 }
