@@ -75,3 +75,28 @@ export {
   robertaBase,
   robertaLarge,
 } from './roberta.js'
+export {
+  type DecoderInput,
+  type DecoderPast,
+  type DecoderSizes,
+  type Memory,
+  type PairInputs,
+  pairFeeds,
+  pairInputs,
+  type SequencePair,
+  type SequenceToSequenceConfig,
+  type SequenceToSequenceModel,
+} from './sequence-to-sequence.js'
+export {
+  type Positions,
+  SinusoidalPositions,
+  Transformer,
+  TransformerBody,
+  type TransformerConfig,
+  TransformerDecoder,
+  TransformerEncoder,
+  type TransformerParts,
+  transformerBase,
+  transformerBig,
+  transformerSmall,
+} from './transformer.js'

@@ -8,6 +8,7 @@ import { attend, checkHeads, joinHeads, type LayerCache, MultiHeadAttention, spl
 import { Dropout } from './dropout.js'
 import { Mask } from './mask.js'
 import { forTraining } from './mode.js'
+import { PaddedLayout } from './sequence-layout.js'
 
 const [B, T, S, C, H] = [2, 3, 4, 4, 2]
 const D = C / H
@@ -87,6 +88,28 @@ function expectNear(actual: TensorValue, expected: readonly number[], tolerance 
 
 const tensorX = constant(x, [B, T, C])
 const tensorMemory = constant(memory, [B, S, C])
+
+/** Attention of grids x [B, T, C] to a memory [B, S, C], or to themselves. */
+function attendTo(
+  attention: MultiHeadAttention,
+  x: Tensor,
+  { memory = x, mask, cache }: { memory?: Tensor; mask?: Mask; cache?: LayerCache } = {},
+): Tensor {
+  const [rows, layout] = inRows(x)
+  const y =
+    memory === x
+      ? attention.toItself(rows, layout, mask, cache)
+      : attention.forward(rows, layout, attention.remember(...inRows(memory)), mask)
+  return y.reshape(x.shape)
+}
+
+function inRows(x: Tensor): [Tensor, PaddedLayout] {
+  const [batch, length, width] = x.shape.map(Number)
+  return [
+    x.reshape([batch * length, width]),
+    new PaddedLayout(constant(Array(batch * length).fill(1), [batch, length], 'bool')),
+  ]
+}
 /** More than any score, added to what is forbidden. */
 const forbidden = 1e9
 const causal = (_b: number, t: number, s: number) => s <= t
@@ -94,7 +117,7 @@ const causal = (_b: number, t: number, s: number) => s <= t
 describe('multi-head attention against its definition', () => {
   it.each([true, false])('to itself, causally, bias %s', async (bias) => {
     const { attention, weights } = makeAttention({ bias })
-    const y = attention.forward(tensorX, { mask: Mask.causal(T) })
+    const y = attendTo(attention, tensorX, { mask: Mask.causal(T) })
     expectNear(await evaluate(y), naiveAttention(x, x, weights, { allowed: causal }))
   })
 
@@ -102,14 +125,14 @@ describe('multi-head attention against its definition', () => {
     const { attention, weights } = makeAttention()
     const keep = [1, 1, 1, 0, 0, 1, 1, 1]
     const mask = Mask.padding(constant(keep, [B, S], 'bool'))
-    const y = attention.forward(tensorX, { memory: tensorMemory, mask })
+    const y = attendTo(attention, tensorX, { memory: tensorMemory, mask })
     const allowed = (b: number, _t: number, s: number) => keep[b * S + s] === 1
     expectNear(await evaluate(y), naiveAttention(x, memory, weights, { allowed }))
   })
 
   it('with dropout of the weights, in training', async () => {
     const { attention, weights } = makeAttention({ dropout: 0.5 })
-    const y = forTraining(() => attention.forward(tensorX))
+    const y = forTraining(() => attendTo(attention, tensorX))
     const [mask] = reachable([y]).filter((tensor) => tensor instanceof KeepMask)
     const program = await compile({ outputs: { y, mask } })
     const result = await program.run({}, { random: { seed: 1, step: 2 } })
@@ -117,12 +140,12 @@ describe('multi-head attention against its definition', () => {
     expect(kept.filter((value) => value === 0).length).toBeGreaterThan(5)
     const keep = (b: number, h: number, t: number, s: number) => 2 * kept[((b * H + h) * T + t) * T + s]
     expectNear(result.y, naiveAttention(x, x, weights, { keep }), 5e-6)
-    expectNear(await evaluate(attention.forward(tensorX)), naiveAttention(x, x, weights))
+    expectNear(await evaluate(attendTo(attention, tensorX)), naiveAttention(x, x, weights))
   })
 
   it('has the gradients that finite differences of the definition give', async () => {
     const { attention, parameters, weights } = makeAttention()
-    const y = attention.forward(tensorX, { memory: tensorMemory })
+    const y = attendTo(attention, tensorX, { memory: tensorMemory })
     const outputGradient = values(B * T * C, 3)
     const found = gradients(
       y,
@@ -153,12 +176,12 @@ describe('attention over cached keys and values', () => {
   it('equals attention over all of them, in as many segments as there are', async () => {
     const { attention } = makeAttention()
     const { k_proj, v_proj } = attention
-    const whole = await evaluate(attention.forward(tensorX, { mask: Mask.causal(T) }))
+    const whole = await evaluate(attendTo(attention, tensorX, { mask: Mask.causal(T) }))
     const parts = tensorX.split(1, [1, 1, 1])
     const [keys, cachedValues] = [k_proj, v_proj].map((projection) =>
       parts.slice(0, 2).map((part) => splitHeads(projection.forward(part), H)),
     )
-    const last = await evaluate(attention.forward(parts[2], { cache: cacheOf(keys, cachedValues) }))
+    const last = await evaluate(attendTo(attention, parts[2], { cache: cacheOf(keys, cachedValues) }))
     const rows = Array.from({ length: B }, (_, b) => [...float32(whole)].slice((b * T + 2) * C, (b * T + 3) * C))
     expectNear(last, rows.flat())
   })
@@ -168,7 +191,7 @@ describe('attention over cached keys and values', () => {
     const past = input('past', 'float32', [B, H, 'past', D])
     // The cached positions, here unseen, come before all new ones.
     const seen = pad(Mask.causal(T).bias.add(forbidden), { axis: -1, before: 'past', after: 0 }).sub(forbidden)
-    const y = attention.forward(tensorX, { mask: new Mask(seen), cache: cacheOf([past], [past]) })
+    const y = attendTo(attention, tensorX, { mask: new Mask(seen), cache: cacheOf([past], [past]) })
     const program = await compile({ outputs: { y } })
     for (const length of [0, 3]) {
       const shape = [B, H, length, D]
@@ -184,7 +207,7 @@ describe('keys that are masked', () => {
     const mask = Mask.padding(constant([1, 1, 1, 0, 1, 1, 1, 0], [B, S], 'bool'))
     const other = memory.map((value, i) => (i % (S * C) >= 3 * C ? 50 * value + 9 : value))
     const outputs = [memory, other].map((data) =>
-      evaluate(attention.forward(tensorX, { memory: constant(data, [B, S, C]), mask })),
+      evaluate(attendTo(attention, tensorX, { memory: constant(data, [B, S, C]), mask })),
     )
     const [first, second] = await Promise.all(outputs)
     expect(float32(second)).toEqual(float32(first))
@@ -193,7 +216,7 @@ describe('keys that are masked', () => {
   it('get and give no gradient', async () => {
     const { attention } = makeAttention()
     const keep = constant([1, 1, 1, 0, 1, 1, 1, 0], [B, S], 'bool')
-    const y = attention.forward(tensorX, { memory: tensorMemory, mask: Mask.padding(keep) })
+    const y = attendTo(attention, tensorX, { memory: tensorMemory, mask: Mask.padding(keep) })
     const gradient = float32(await evaluate(toDense(gradients(y.mul(y).sum(), [tensorMemory])[0])))
     const [padded, seen] = [true, false].map((isPadded) =>
       [...gradient].filter((_, i) => i % (S * C) >= 3 * C === isPadded),
@@ -205,7 +228,7 @@ describe('keys that are masked', () => {
   it('give finite outputs and gradients where they are all there is', async () => {
     const { attention } = makeAttention()
     const none = Mask.padding(constant(Array(B * S).fill(0), [B, S], 'bool'))
-    const y = attention.forward(tensorX, { memory: tensorMemory, mask: none })
+    const y = attendTo(attention, tensorX, { memory: tensorMemory, mask: none })
     const program = await compile({ outputs: { y, gradient: toDense(gradients(y.sum(), [tensorMemory])[0]) } })
     const result = await program.run()
     for (const value of Object.values(result)) expect(float32(value).every(Number.isFinite)).toBe(true)

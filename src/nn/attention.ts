@@ -2,9 +2,10 @@ import { ConfigError } from '../errors.js'
 import type { Tensor } from '../graph/index.js'
 import { concat, softmax } from '../graph/operations/index.js'
 import { Dropout } from './dropout.js'
-import { Linear } from './linear.js'
+import { Linear, xavier } from './linear.js'
 import type { Mask } from './mask.js'
 import { Module } from './module.js'
+import type { SequenceLayout } from './sequence-layout.js'
 
 /** Keys and values, each in consecutive segments along the sequence: what is cached, then what is new. */
 export interface Segments {
@@ -28,8 +29,16 @@ export interface LayerCache {
  * @param segments keys and values, each [B, H, Sᵢ, D]
  * @returns [B, H, T, D]
  */
-export function attend(q: Tensor, { keys, values }: Segments, mask: Mask | undefined, dropout: Dropout): Tensor {
-  const scale = 1 / Math.sqrt(Number(q.shape[3]))
+export function attend(q: Tensor, segments: Segments, mask: Mask | undefined, dropout: Dropout): Tensor {
+  return dotProductAttention(q, segments, { mask, dropout, scale: 1 / Math.sqrt(Number(q.shape[3])) })
+}
+
+/** {@link attend} with another scale than 1/√D: softmax(scale·Q·Kᵀ + mask)·V. */
+export function dotProductAttention(
+  q: Tensor,
+  { keys, values }: Segments,
+  { mask, dropout, scale }: { mask: Mask | undefined; dropout: Dropout; scale: number },
+): Tensor {
   const products = keys.map((k) => q.matmul(k, { transposeB: true, scale })) // each [B, H, T, Sᵢ]
   const scores = products.length === 1 ? products[0] : concat(...products, { axis: -1 }) // [B, H, T, S]
   const weights = softmax(mask?.apply(scores) ?? scores, { axis: -1 }).named('weights') // [B, H, T, S]
@@ -69,18 +78,22 @@ export function checkHeads(width: number, heads: number): void {
 export interface AttentionConfig {
   readonly width: number
   readonly heads: number
+  /** Probability of dropping a weight, in training (default 0). */
   readonly dropout?: number
+  /** Whether the projections have biases (default true). */
   readonly bias?: boolean
 }
 
 /**
  * Multi-head attention, Concat(head₁ … head_H)·W_O with headᵢ = Attention(x·W_Qᵢ, memory·W_Kᵢ, memory·W_Vᵢ)
- * (Vaswani et al. 2017, §3.2.2). Self-attention where no memory is given, cross-attention where one is.
+ * (Vaswani et al. 2017, §3.2.2): self-attention where x remembers itself, cross-attention where it is another sequence.
+ *
+ * M rows of queries, N of what is attended to, S its places, C width, H heads, D head width (C/H).
  */
 export class MultiHeadAttention extends Module {
-  readonly q_proj: Linear
   readonly k_proj: Linear
   readonly v_proj: Linear
+  readonly q_proj: Linear
   readonly out_proj: Linear
   readonly dropout: Dropout
   readonly #heads: number
@@ -89,24 +102,33 @@ export class MultiHeadAttention extends Module {
     super()
     checkHeads(width, heads)
     this.#heads = heads
-    this.q_proj = new Linear(width, width, { bias })
-    this.k_proj = new Linear(width, width, { bias })
-    this.v_proj = new Linear(width, width, { bias })
-    this.out_proj = new Linear(width, width, { bias })
+    const projection = () => new Linear(width, width, { bias, deviation: xavier(width, width) })
+    this.k_proj = projection()
+    this.v_proj = projection()
+    this.q_proj = projection()
+    this.out_proj = projection()
     this.dropout = new Dropout(dropout)
   }
 
+  /** Keys and values of what is attended to: memory [N, C] → each [B, H, S, D]. */
+  remember(memory: Tensor, layout: SequenceLayout): Segments {
+    const [k, v] = [this.k_proj, this.v_proj].map((part) => layout.split(part.forward(memory), this.#heads))
+    return { keys: [k], values: [v] }
+  }
+
   /**
-   * @param x queries [B, T, C]
-   * @param options the mask; the memory [B, S, C] to attend to instead of x; a cache to continue from
-   * @returns [B, T, C]
+   * @param x queries [M, C], in rows of the layout
+   * @param segments keys and values, each [B, H, Sᵢ, D]
+   * @returns [M, C]
    */
-  forward(x: Tensor, options: { mask?: Mask; memory?: Tensor; cache?: LayerCache } = {}): Tensor {
-    const memory = options.memory ?? x
-    const q = splitHeads(this.q_proj.forward(x), this.#heads) // [B, H, T, D]
-    const k = splitHeads(this.k_proj.forward(memory), this.#heads) // [B, H, S, D]
-    const v = splitHeads(this.v_proj.forward(memory), this.#heads) // [B, H, S, D]
-    const segments = options.cache?.extend(k, v) ?? { keys: [k], values: [v] }
-    return this.out_proj.forward(joinHeads(attend(q, segments, options.mask, this.dropout)))
+  forward(x: Tensor, layout: SequenceLayout, segments: Segments, mask?: Mask): Tensor {
+    const q = layout.split(this.q_proj.forward(x), this.#heads) // [B, H, T, D]
+    return this.out_proj.forward(layout.join(attend(q, segments, mask, this.dropout)))
+  }
+
+  /** x [M, C] attends to itself, and to what a cache has of earlier positions → [M, C]. */
+  toItself(x: Tensor, layout: SequenceLayout, mask?: Mask, cache?: LayerCache): Tensor {
+    const own = this.remember(x, layout)
+    return this.forward(x, layout, cache?.extend(own.keys[0], own.values[0]) ?? own, mask)
   }
 }

@@ -3,6 +3,7 @@ export {
   type AttentionConfig,
   attend,
   checkHeads,
+  dotProductAttention,
   joinHeads,
   type LayerCache,
   MultiHeadAttention,
@@ -14,10 +15,11 @@ export { Embedding } from './embedding.js'
 export { FeedForward } from './feed-forward.js'
 export { initialize } from './initialize.js'
 export { LayerNorm } from './layer-norm.js'
-export { Conv1D, Linear, type LinearOptions } from './linear.js'
+export { Conv1D, Linear, type LinearOptions, xavier } from './linear.js'
 export { Mask } from './mask.js'
 export { forTraining, isTraining } from './mode.js'
 export { Module } from './module.js'
 export { sinusoidalPositions } from './positions.js'
 export { RelativePositionBias, type RelativePositionOptions, relativePositionBucket } from './relative-position-bias.js'
+export { RMSNorm } from './rms-norm.js'
 export { meanOfTokens, PaddedLayout, RaggedLayout, type SequenceLayout, toGrid } from './sequence-layout.js'

@@ -10,6 +10,11 @@ export interface LinearOptions {
   readonly deviation?: number
 }
 
+/** √(2/(in + out)), the standard deviation of first weights that keeps the variance of layers (Glorot & Bengio 2010, §4.2.1). */
+export function xavier(inWidth: number, outWidth: number): number {
+  return Math.sqrt(2 / (inWidth + outWidth))
+}
+
 /** y = x·Wᵀ + b, the weight stored [out, in]. x [..., in] → [..., out]. */
 export class Linear extends Module {
   readonly weight: Parameter
