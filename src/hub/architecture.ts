@@ -1,8 +1,14 @@
 import { CheckpointError } from '../errors.js'
 import type { Activation, Module } from '../nn/index.js'
 
+/** The values of a tensor of a file. */
+export interface StoredTensor {
+  readonly shape: readonly number[]
+  readonly data: Float32Array
+}
+
 /** Float32 tensors by name. */
-export type NamedTensors = ReadonlyMap<string, { readonly shape: readonly number[]; readonly data: Float32Array }>
+export type NamedTensors = ReadonlyMap<string, StoredTensor>
 
 /** How one family of Hugging Face checkpoints maps to a model: the only place where names or layouts are translated. */
 export interface Architecture<M extends Module = Module> {
@@ -22,6 +28,12 @@ export interface Architecture<M extends Module = Module> {
   parameterName(stored: string): string | undefined
   /** Tensors to save beside the parameters, for Python to find what it expects. */
   extraTensors(model: M): NamedTensors
+  /** The keys of config.json and generation_config.json that say which tokens generation needs (default: from the tokenizer). */
+  specialTokens?(model: M): Record<string, unknown>
+  /** A parameter's values from those of the file, where their order is another one. */
+  fromFile?(name: string, tensor: StoredTensor): Float32Array
+  /** The reverse of `fromFile`. */
+  toFile?(name: string, tensor: StoredTensor): Float32Array
   /** Whether a tensor of a file that is not a parameter may be left out without changing what the model computes. */
   ignores(model: M, name: string, data: Float32Array): boolean
 }

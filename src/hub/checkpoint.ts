@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { CheckpointError } from '../errors.js'
 import type { Parameter } from '../graph/index.js'
 import type { Module } from '../nn/index.js'
-import type { Architecture } from './architecture.js'
+import type { Architecture, StoredTensor } from './architecture.js'
 import { bertArchitectures } from './bert.js'
 import { distilBertArchitectures } from './distilbert.js'
 import { makeFolder, readCheckpointTensors, readJson, writeFileAtomically } from './files.js'
@@ -11,6 +11,7 @@ import { gpt2Classifier, gpt2LanguageModel } from './gpt2.js'
 import { robertaArchitectures } from './roberta.js'
 import { resolveCheckpoint } from './run-directory.js'
 import { serializeSafetensors } from './safetensors.js'
+import { bartArchitecture, marianArchitecture, preNormArchitecture } from './transformer.js'
 
 /** A model read from a directory. */
 export interface LoadedModel<M extends Module = Module> {
@@ -34,6 +35,9 @@ const architectures: readonly Architecture[] = [
   ...bertArchitectures,
   ...robertaArchitectures,
   ...distilBertArchitectures,
+  marianArchitecture,
+  bartArchitecture,
+  preNormArchitecture,
 ]
 
 /**
@@ -61,7 +65,10 @@ export function saveModel(directory: string, model: Module, options: SaveOptions
   const architecture = architectures.find((candidate) => candidate.owns(model))
   if (architecture === undefined) throw new CheckpointError(`${model.constructor.name} has no checkpoint format`)
   makeFolder(directory)
-  const tensors = [...Object.entries(model.parameters()).map(storedTensor), ...architecture.extraTensors(model)]
+  const tensors = [
+    ...Object.entries(model.parameters()).map((entry) => storedTensor(entry, architecture)),
+    ...architecture.extraTensors(model),
+  ]
   writeFileAtomically(
     join(directory, 'model.safetensors'),
     serializeSafetensors(tensors.map(([name, { shape, data }]) => ({ name, dtype: 'F32', shape, data }))),
@@ -70,7 +77,7 @@ export function saveModel(directory: string, model: Module, options: SaveOptions
     writeFileAtomically(join(directory, name), `${JSON.stringify(value, null, 2)}\n`)
   // Without these Python would assume GPT-2's own, which other vocabularies do not have.
   const ends = { bos_token_id: options.eosTokenId ?? null, eos_token_id: options.eosTokenId ?? null }
-  const special = architecture.generates ? ends : {}
+  const special = architecture.specialTokens?.(model) ?? (architecture.generates ? ends : {})
   if (architecture.generates) writeJson('generation_config.json', { _from_model_config: true, ...special })
   // Last, so that a directory with a config.json is whole.
   writeJson('config.json', { ...architecture.toConfig(model), ...special, dtype: 'float32' })
@@ -99,7 +106,7 @@ function assignWeights(model: Module, architecture: Architecture, directory: str
     const parameter: Parameter | undefined = parameters[name]
     if (parameter !== undefined) {
       checkShape(directory, stored, shape, parameter)
-      parameter.data = data
+      parameter.data = architecture.fromFile?.(name, { shape, data }) ?? data
     } else if (!architecture.ignores(model, name, data)) unused.push(stored)
   }
   const missing = Object.keys(parameters).filter((path) => parameters[path].data === undefined)
@@ -117,11 +124,7 @@ function checkShape(directory: string, name: string, shape: readonly number[], p
   )
 }
 
-function storedTensor([name, parameter]: [string, Parameter]): [
-  string,
-  { shape: readonly number[]; data: Float32Array },
-] {
-  if (parameter.data === undefined)
-    throw new CheckpointError(`'${name}' has no values to save: initialize the model first`)
-  return [name, { shape: parameter.shape, data: parameter.data }]
+function storedTensor([name, { shape, data }]: [string, Parameter], { toFile }: Architecture): [string, StoredTensor] {
+  if (data === undefined) throw new CheckpointError(`'${name}' has no values to save: initialize the model first`)
+  return [name, { shape, data: toFile?.(name, { shape, data }) ?? data }]
 }

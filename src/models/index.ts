@@ -1,3 +1,4 @@
+export { Bart, bartBase, bartLarge } from './bart.js'
 export {
   type BertConfig,
   BertModel,

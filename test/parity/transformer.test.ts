@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { gradients, toDense } from '../../src/autodiff/index.js'
-import { constant, input } from '../../src/graph/index.js'
+import { constant, input, type Tensor } from '../../src/graph/index.js'
 import { crossEntropy } from '../../src/graph/operations/index.js'
 import {
   pairFeeds,
@@ -51,7 +51,8 @@ describe.each(['post', 'pre'] as const)('a Transformer with %s-norm', (place) =>
     const loss = crossEntropy(logits, targets, { labelSmoothing: 0.1 })
     const found = gradients(loss, parameters)
     const dense = Object.fromEntries(Object.entries(found).map(([path, gradient]) => [path, toDense(gradient)]))
-    const program = await compile({ outputs: { logits, loss, ...dense } })
+    const outputs: Record<string, Tensor> = { ...dense, logits, loss }
+    const program = await compile({ outputs })
     const feeds = {
       ...pairFeeds(pairsOf({ labels, ...given })),
       labels: { data: BigInt64Array.from(labels, BigInt), shape: [labels.length] },
