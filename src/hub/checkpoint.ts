@@ -6,11 +6,13 @@ import type { Module } from '../nn/index.js'
 import type { Architecture, StoredTensor } from './architecture.js'
 import { bertArchitectures } from './bert.js'
 import { distilBertArchitectures } from './distilbert.js'
+import { encoderDecoderArchitecture } from './encoder-decoder.js'
 import { makeFolder, readCheckpointTensors, readJson, writeFileAtomically } from './files.js'
 import { gpt2Classifier, gpt2LanguageModel } from './gpt2.js'
 import { robertaArchitectures } from './roberta.js'
 import { resolveCheckpoint } from './run-directory.js'
 import { serializeSafetensors } from './safetensors.js'
+import { mt5Architecture, t5Architecture } from './t5.js'
 import { bartArchitecture, marianArchitecture, preNormArchitecture } from './transformer.js'
 
 /** A model read from a directory. */
@@ -38,6 +40,9 @@ const architectures: readonly Architecture[] = [
   marianArchitecture,
   bartArchitecture,
   preNormArchitecture,
+  t5Architecture,
+  mt5Architecture,
+  encoderDecoderArchitecture,
 ]
 
 /**
@@ -65,10 +70,9 @@ export function saveModel(directory: string, model: Module, options: SaveOptions
   const architecture = architectures.find((candidate) => candidate.owns(model))
   if (architecture === undefined) throw new CheckpointError(`${model.constructor.name} has no checkpoint format`)
   makeFolder(directory)
-  const tensors = [
-    ...Object.entries(model.parameters()).map((entry) => storedTensor(entry, architecture)),
-    ...architecture.extraTensors(model),
-  ]
+  const tensors = [...Object.entries(model.parameters()), ...architecture.extraTensors(model)].map((entry) =>
+    storedTensor(entry, architecture),
+  )
   writeFileAtomically(
     join(directory, 'model.safetensors'),
     serializeSafetensors(tensors.map(([name, { shape, data }]) => ({ name, dtype: 'F32', shape, data }))),
@@ -101,13 +105,17 @@ function assignWeights(model: Module, architecture: Architecture, directory: str
   const parameters = model.parameters()
   const unused: string[] = []
   for (const [stored, { shape, data }] of readCheckpointTensors(directory)) {
-    const name = architecture.parameterName(stored)
+    const name = architecture.parameterName(stored, model)
     if (name === undefined) continue
     const parameter: Parameter | undefined = parameters[name]
     if (parameter !== undefined) {
       checkShape(directory, stored, shape, parameter)
       parameter.data = architecture.fromFile?.(name, { shape, data }) ?? data
     } else if (!architecture.ignores(model, name, data)) unused.push(stored)
+  }
+  for (const [path, parameter] of Object.entries(parameters)) {
+    const other = architecture.standIn?.(path)
+    if (other !== undefined) parameter.data ??= parameters[other].data?.slice()
   }
   const missing = Object.keys(parameters).filter((path) => parameters[path].data === undefined)
   if (missing.length === 0) return unused
@@ -124,7 +132,10 @@ function checkShape(directory: string, name: string, shape: readonly number[], p
   )
 }
 
-function storedTensor([name, { shape, data }]: [string, Parameter], { toFile }: Architecture): [string, StoredTensor] {
+function storedTensor(
+  [name, { shape, data }]: [string, Parameter | StoredTensor],
+  { toFile }: Architecture,
+): [string, StoredTensor] {
   if (data === undefined) throw new CheckpointError(`'${name}' has no values to save: initialize the model first`)
   return [name, { shape, data: toFile?.(name, { shape, data }) ?? data }]
 }

@@ -1,15 +1,12 @@
 import { Bart, Transformer } from '../models/index.js'
-import type { Architecture, NamedTensors } from './architecture.js'
+import type { Architecture, NamedTensors, StoredTensor } from './architecture.js'
 import { halvesFromPairs, pairsFromHalves } from './coordinates.js'
 import { fromTransformerConfig, specialTokens, toTransformerConfig } from './sequence-to-sequence.js'
 
 const common = {
   generates: true,
   specialTokens: ({ config }: Transformer) => specialTokens(config),
-  extraTensors: ({ config, final_logits_bias }: Transformer): NamedTensors => {
-    const zeros = { shape: [1, config.vocabularySize], data: new Float32Array(config.vocabularySize) }
-    return new Map(final_logits_bias === undefined ? [['final_logits_bias', zeros]] : [])
-  },
+  extraTensors: (model: Transformer): NamedTensors => new Map([...zeroLogitsBias(model), ...copiesOfEmbeddings(model)]),
   ignores: (_model: Transformer, name: string, data: Float32Array) =>
     isTied(name) || (name === 'final_logits_bias' && data.every((value) => value === 0)),
 }
@@ -69,6 +66,19 @@ export const bartArchitecture: Architecture<Bart> = {
 
 function isPlain(model: object): model is Transformer {
   return model instanceof Transformer && !(model instanceof Bart)
+}
+
+function zeroLogitsBias({ config, final_logits_bias }: Transformer): [string, StoredTensor][] {
+  if (final_logits_bias !== undefined) return []
+  const { vocabularySize } = config
+  return [['final_logits_bias', { shape: [1, vocabularySize], data: new Float32Array(vocabularySize) }]]
+}
+
+/** Where the head is not tied Python takes nothing for shared, and looks for each side's embeddings. */
+function copiesOfEmbeddings({ config, model: { shared } }: Transformer): [string, StoredTensor][] {
+  if (shared?.weight.data === undefined || config.tiedHead !== false) return []
+  const { shape, data } = shared.weight
+  return ['encoder', 'decoder'].map((side) => [`model.${side}.embed_tokens.weight`, { shape, data }])
 }
 
 /** Copies of shared weights, for which the one that comes first stands. */
