@@ -181,6 +181,15 @@ describe('examples', () => {
     expect([x, y]).toEqual([expect.closeTo(1, 6), expect.closeTo(1, 6)])
   })
 
+  it('encoder-language-model gives logits of every position and sequence, and learns', async () => {
+    const lines = await linesOf(process.execPath, 'examples/encoder-language-model.mjs', 'README.md', '3')
+    expect(lines[0]).toBe('logits 30 × 64 × 10000')
+    const losses = lines.slice(1).map((line) => Number(/loss (\d+\.\d+)/.exec(line)?.[1]))
+    expect(losses).toHaveLength(3)
+    expect(losses[0]).toBeGreaterThan(Math.log(10_000) - 1)
+    expect(losses[2]).toBeLessThan(losses[0] - 1)
+  })
+
   it('look-inside draws attention that sees itself and what came before, for every token', async () => {
     const text = 'a word'
     const lines = await linesOf(process.execPath, 'examples/look-inside.mjs', 'runs/shakespeare', text, '0')
