@@ -13,3 +13,17 @@ const spaces = new RegExp(`[${whitespace}]+`)
 export function splitWhitespace(text: string): string[] {
   return text.split(spaces).filter((part) => part !== '')
 }
+
+const startSpaces = new RegExp(`^[${whitespace}]+`)
+// Looks behind so that a long run of spaces within the text is tried once, not from each of them.
+const endSpaces = new RegExp(`(?<![${whitespace}])[${whitespace}]+$`)
+
+/** A text without whitespace at its end, as Python's `str.rstrip()`. */
+export function trimEnd(text: string): string {
+  return text.replace(endSpaces, '')
+}
+
+/** A text without whitespace around it, as Python's `str.strip()`. */
+export function trim(text: string): string {
+  return trimEnd(text.replace(startSpaces, ''))
+}
