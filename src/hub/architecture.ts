@@ -25,7 +25,9 @@ export interface Architecture<M extends Module = Module> {
   /** The config.json of a model. */
   toConfig(model: M): Record<string, unknown>
   /** The parameter's path of a tensor in a file, or undefined for a tensor that carries no information. */
-  parameterName(stored: string): string | undefined
+  parameterName(stored: string, model: M): string | undefined
+  /** The parameter whose values those of one take that a file lacks, because there the two are one. */
+  standIn?(name: string): string | undefined
   /** Tensors to save beside the parameters, for Python to find what it expects. */
   extraTensors(model: M): NamedTensors
   /** The keys of config.json and generation_config.json that say which tokens generation needs (default: from the tokenizer). */
@@ -44,6 +46,7 @@ const activationNames: Readonly<Record<string, Activation>> = {
   gelu_new: 'gelu_new',
   gelu_pytorch_tanh: 'gelu_new',
   gelu_fast: 'gelu_new',
+  gelu_python: 'gelu',
   relu: 'relu',
   silu: 'silu',
   swish: 'silu',

@@ -1,7 +1,9 @@
 import { z } from 'zod'
+import { CheckpointError } from '../errors.js'
 import { bertDropout } from '../models/bert.js'
 import {
   type BertConfig,
+  BertDecoder,
   BertForMaskedLM,
   BertForMultipleChoice,
   BertForPreTraining,
@@ -56,9 +58,28 @@ const bert: Family<BertConfig> = {
   fromModelConfig: fromBertConfig,
 }
 
+/** The body alone. */
+export const bertBody = bodyArchitecture(bert, {
+  name: 'BertModel',
+  model: BertModel,
+  create: (config) => new BertModel(config),
+})
+
+/** The decoder half of an encoder–decoder. */
+export const bertDecoder = headArchitecture(bert, {
+  name: 'BertLMHeadModel',
+  model: BertDecoder,
+  create(config, json, where) {
+    expectTied(json, where)
+    const { pooling: _pooling, relativePositions, ...sizes } = config
+    if (relativePositions === undefined) return new BertDecoder(sizes)
+    throw new CheckpointError(`${where}: 'relative_positions' does not fit a BERT that decodes`)
+  },
+})
+
 /** All of BERT's heads; the body alone comes first and stands for heads that are not here. */
 export const bertArchitectures: readonly Architecture[] = [
-  bodyArchitecture(bert, { name: 'BertModel', model: BertModel, create: (config) => new BertModel(config) }),
+  bertBody,
   headArchitecture(bert, {
     name: 'BertForMaskedLM',
     model: BertForMaskedLM,

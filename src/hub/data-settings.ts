@@ -14,6 +14,12 @@ const schema = z.object({
   maxLength: z.number().optional(),
   stride: z.number().optional(),
   trainArticles: z.number().optional(),
+  /** The shares that parallel texts were parted into, of which the third one is for a test, and what they were drawn by. */
+  split: z.array(z.number()).optional(),
+  splitSeed: z.int().optional(),
+  /** What was done to parallel texts: see `TextForm`. */
+  lowercase: z.boolean().optional(),
+  prefix: z.string().optional(),
 })
 
 /** How a model's training data was read: data of the same kind is read alike. */

@@ -47,13 +47,16 @@ const distilbert: Family<DistilBertConfig> = {
   fromModelConfig: fromDistilBertConfig,
 }
 
+/** The body alone. */
+export const distilBertBody = bodyArchitecture(distilbert, {
+  name: 'DistilBertModel',
+  model: DistilBertModel,
+  create: (config) => new DistilBertModel(config),
+})
+
 /** All of DistilBERT's heads; the body alone comes first and stands for heads that are not here. */
 export const distilBertArchitectures: readonly Architecture[] = [
-  bodyArchitecture(distilbert, {
-    name: 'DistilBertModel',
-    model: DistilBertModel,
-    create: (config) => new DistilBertModel(config),
-  }),
+  distilBertBody,
   headArchitecture(distilbert, {
     name: 'DistilBertForMaskedLM',
     model: DistilBertForMaskedLM,

@@ -1,10 +1,10 @@
 import { z } from 'zod'
 import { CheckpointError } from '../errors.js'
-import { GPT, type GPTConfig, GPTForSequenceClassification } from '../models/index.js'
+import { GPT, type GPTConfig, GPTDecoder, GPTForSequenceClassification } from '../models/index.js'
 import { type Architecture, activationOf, type NamedTensors } from './architecture.js'
 
 /** A model with GPT-2's body, whatever its head. */
-type GPTLike = GPT | GPTForSequenceClassification
+type GPTLike = GPT | GPTDecoder | GPTForSequenceClassification
 
 /** What GPT-2's config.json says, of which everything else has no bearing on the computation. */
 const schema = z.looseObject({
@@ -35,7 +35,7 @@ const common = {
 
   parameterName(stored: string): string | undefined {
     // Causal masks that older versions saved as buffers.
-    if (/(^|\.)attn\.(bias|masked_bias)$/.test(stored)) return undefined
+    if (/(^|\.)(attn|crossattention)\.(bias|masked_bias)$/.test(stored)) return undefined
     return /^(transformer|lm_head|score)\./.test(stored) ? stored : `transformer.${stored}`
   },
 
@@ -44,17 +44,29 @@ const common = {
   },
 }
 
-/** GPT-2 language models: `GPT2LMHeadModel`, or `GPT2Model` whose names lack the `transformer.` in front. */
-export const gpt2LanguageModel: Architecture<GPT> = {
+/** What models with a language model's head have in common. */
+const withHead = {
   ...common,
   name: 'GPT2LMHeadModel',
-  create: (json, where) => new GPT(toGPTConfig(json, where)),
-  owns: (model): model is GPT => model instanceof GPT,
-  toConfig: ({ config }) => ({ architectures: ['GPT2LMHeadModel'], ...fromGPTConfig(config) }),
-  ignores(model, name, data) {
+  toConfig: ({ config }: GPT | GPTDecoder) => ({ architectures: ['GPT2LMHeadModel'], ...fromGPTConfig(config) }),
+  ignores(model: GPT | GPTDecoder, name: string, data: Float32Array): boolean {
     if (name === 'lm_head.weight') return true // tied: the token embedding stands for it
     return isZeroBias(model, name, data)
   },
+}
+
+/** GPT-2 language models: `GPT2LMHeadModel`, or `GPT2Model` whose names lack the `transformer.` in front. */
+export const gpt2LanguageModel: Architecture<GPT> = {
+  ...withHead,
+  create: (json, where) => new GPT(toGPTConfig(json, where)),
+  owns: (model): model is GPT => model instanceof GPT,
+}
+
+/** The decoder half of an encoder–decoder. */
+export const gpt2Decoder: Architecture<GPTDecoder> = {
+  ...withHead,
+  create: (json, where) => new GPTDecoder(toGPTConfig(json, where)),
+  owns: (model): model is GPTDecoder => model instanceof GPTDecoder,
 }
 
 /** GPT-2 classifiers of sequences: `GPT2ForSequenceClassification`. */

@@ -1,6 +1,7 @@
 import { CheckpointError } from '../errors.js'
 import {
   type RobertaConfig,
+  RobertaDecoder,
   RobertaForMaskedLM,
   RobertaForMultipleChoice,
   RobertaForQuestionAnswering,
@@ -29,13 +30,26 @@ const roberta: Family<RobertaConfig> = {
   fromModelConfig: fromRobertaConfig,
 }
 
+/** The body alone. */
+export const robertaBody = bodyArchitecture(roberta, {
+  name: 'RobertaModel',
+  model: RobertaModel,
+  create: (config) => new RobertaModel(config),
+})
+
+/** The decoder half of an encoder–decoder. */
+export const robertaDecoder = headArchitecture(roberta, {
+  name: 'RobertaForCausalLM',
+  model: RobertaDecoder,
+  create(config, json, where) {
+    expectTied(json, where)
+    return new RobertaDecoder(config)
+  },
+})
+
 /** All of RoBERTa's heads; the body alone comes first and stands for heads that are not here. */
 export const robertaArchitectures: readonly Architecture[] = [
-  bodyArchitecture(roberta, {
-    name: 'RobertaModel',
-    model: RobertaModel,
-    create: (config) => new RobertaModel(config),
-  }),
+  robertaBody,
   headArchitecture(roberta, {
     name: 'RobertaForMaskedLM',
     model: RobertaForMaskedLM,

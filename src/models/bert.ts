@@ -1,5 +1,5 @@
 import type { Tensor } from '../graph/index.js'
-import { gather, tanh } from '../graph/operations/index.js'
+import { gather, range, tanh } from '../graph/operations/index.js'
 import {
   type Activation,
   activations,
@@ -14,6 +14,7 @@ import {
   meanOfTokens,
   RelativePositionBias,
   type RelativePositionOptions,
+  type Segments,
   type SequenceLayout,
 } from '../nn/index.js'
 import type { EncoderConfig, EncoderInput } from './encoder.js'
@@ -154,7 +155,8 @@ export class RelativeBertEncoder extends BertEncoder {
   }
 
   protected override mask(layout: SequenceLayout): Mask {
-    return super.mask(layout).and(new Mask(this.relative_attention_bias.forward(layout.length)))
+    const positions = range({ limit: layout.length })
+    return super.mask(layout).and(new Mask(this.relative_attention_bias.forward(positions)))
   }
 }
 
@@ -205,7 +207,7 @@ export class BertAttention extends Module {
   }
 }
 
-/** Multi-head self-attention before its output projection (Vaswani et al. 2017, §3.2). */
+/** Multi-head attention before its output projection (Vaswani et al. 2017, §3.2). */
 export class BertSelfAttention extends Module {
   readonly query: Linear
   readonly key: Linear
@@ -223,12 +225,16 @@ export class BertSelfAttention extends Module {
     this.dropout = new Dropout(bertDropout(config).attention)
   }
 
-  /** x [N, C] → [N, C]. */
-  forward(x: Tensor, layout: SequenceLayout, mask: Mask): Tensor {
-    const [q, k, v] = [this.query, this.key, this.value].map((projection) =>
-      layout.split(projection.forward(x), this.#heads),
-    ) // 3 × [B, H, T, D]
-    return layout.join(attend(q, { keys: [k], values: [v] }, mask, this.dropout)) // [N, C]
+  /** Keys and values of what is attended to: memory [N, C] → each [B, H, T, D]. */
+  remember(memory: Tensor, layout: SequenceLayout): Segments {
+    const [k, v] = [this.key, this.value].map((projection) => layout.split(projection.forward(memory), this.#heads))
+    return { keys: [k], values: [v] }
+  }
+
+  /** x [N, C] attends to keys and values (default its own) → [N, C]. */
+  forward(x: Tensor, layout: SequenceLayout, mask: Mask, segments = this.remember(x, layout)): Tensor {
+    const q = layout.split(this.query.forward(x), this.#heads) // [B, H, T, D]
+    return layout.join(attend(q, segments, mask, this.dropout)) // [N, C]
   }
 }
 

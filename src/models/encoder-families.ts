@@ -1,5 +1,6 @@
 import type { Module } from '../nn/index.js'
 import { type BertConfig, BertModel } from './bert.js'
+import { BertDecoder, RobertaDecoder } from './bert-decoder.js'
 import {
   BertForMaskedLM,
   BertForMultipleChoice,
@@ -9,6 +10,7 @@ import {
   BertForSequenceClassification,
   BertForTokenClassification,
 } from './bert-heads.js'
+import type { CrossDecoder } from './bert2bert.js'
 import {
   DistilBertForMaskedLM,
   DistilBertForMultipleChoice,
@@ -48,12 +50,14 @@ export interface EncoderFamily {
   relation?(config: BertConfig, labels: readonly string[]): BertForRelationClassification
   pretraining?(config: BertConfig): BertForPreTraining
   body?(config: BertConfig): TextEncoder
+  decoder?(config: BertConfig): CrossDecoder
 }
 
 const bert: EncoderFamily = {
   name: 'bert',
   owns: (model) => model instanceof BertModel || 'bert' in model,
   body: (config) => new BertModel(config),
+  decoder: (config) => new BertDecoder(config),
   maskedLm: (config) => new BertForMaskedLM(config),
   pretraining: (config) => new BertForPreTraining(config),
   classification: (config, labels, problem) => new BertForSequenceClassification(config, labels, problem),
@@ -67,6 +71,7 @@ const roberta: EncoderFamily = {
   name: 'roberta',
   owns: (model) => model instanceof RobertaModel || 'roberta' in model,
   body: (config) => new RobertaModel(config),
+  decoder: (config) => new RobertaDecoder(config),
   maskedLm: (config) => new RobertaForMaskedLM(config),
   classification: (config, labels, problem) => new RobertaForSequenceClassification(config, labels, problem),
   tagging: (config, labels) => new RobertaForTokenClassification(config, labels),

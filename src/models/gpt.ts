@@ -71,7 +71,7 @@ export class GPTModel extends Module {
     this.config = config
     this.wte = new Embedding(vocabularySize, width, deviation)
     this.wpe = new Embedding(contextLength, width, deviation)
-    this.drop = new Dropout(dropoutOf(config).embedding)
+    this.drop = new Dropout(gptDropout(config).embedding)
     this.h = Array.from({ length: layers }, () => new Block(config))
     this.ln_f = new LayerNorm(width, config)
   }
@@ -176,8 +176,8 @@ export class CausalSelfAttention extends Module {
     this.#heads = heads
     this.c_attn = new Conv1D(width, 3 * width, { bias, deviation })
     this.c_proj = new Conv1D(width, width, { bias, deviation: residualDeviation(config) })
-    this.attn_dropout = new Dropout(dropoutOf(config).attention)
-    this.resid_dropout = new Dropout(dropoutOf(config).residual)
+    this.attn_dropout = new Dropout(gptDropout(config).attention)
+    this.resid_dropout = new Dropout(gptDropout(config).residual)
   }
 
   /** x [B, T, C] → [B, T, C]. */
@@ -205,7 +205,7 @@ export class MLP extends Module {
     const { width, innerWidth = 4 * width, bias, deviation, activation = 'gelu_new' } = config
     this.c_fc = new Conv1D(width, innerWidth, { bias, deviation })
     this.c_proj = new Conv1D(innerWidth, width, { bias, deviation: residualDeviation(config) })
-    this.dropout = new Dropout(dropoutOf(config).residual)
+    this.dropout = new Dropout(gptDropout(config).residual)
     this.#activation = activation
   }
 
@@ -217,11 +217,12 @@ export class MLP extends Module {
 }
 
 /** First weights of the projections into the residual path, scaled by 1/√(2·layers) (Radford et al. 2019, §2.3). */
-function residualDeviation({ deviation = 0.02, layers }: GPTConfig): number {
+export function residualDeviation({ deviation = 0.02, layers }: GPTConfig): number {
   return deviation / Math.sqrt(2 * layers)
 }
 
-function dropoutOf({ dropout = 0 }: GPTConfig) {
+/** The probabilities of dropping an element at each place. */
+export function gptDropout({ dropout = 0 }: GPTConfig) {
   return typeof dropout === 'number' ? { embedding: dropout, attention: dropout, residual: dropout } : dropout
 }
 

@@ -13,6 +13,7 @@ export {
   miniLML6,
   type Pooler,
 } from './bert.js'
+export { BertDecoder, type BertDecoderConfig, RobertaDecoder } from './bert-decoder.js'
 export {
   BertForMaskedLM,
   BertForMultipleChoice,
@@ -23,6 +24,13 @@ export {
   BertForTokenClassification,
   type PretrainingLogits,
 } from './bert-heads.js'
+export {
+  type CrossDecoder,
+  EncoderDecoder,
+  type EncoderDecoderConfig,
+  type EncoderDecoderTokens,
+  encoderDecoderFrom,
+} from './bert2bert.js'
 export {
   type DistilBertConfig,
   DistilBertForMaskedLM,
@@ -65,6 +73,7 @@ export {
   gpt2XL,
   gptCharacter,
 } from './gpt.js'
+export { GPTDecoder } from './gpt-decoder.js'
 export {
   type RobertaConfig,
   RobertaForMaskedLM,
@@ -88,6 +97,17 @@ export {
   type SequenceToSequenceConfig,
   type SequenceToSequenceModel,
 } from './sequence-to-sequence.js'
+export {
+  flanT5Small,
+  T5,
+  type T5Config,
+  T5Decoder,
+  T5Encoder,
+  t5Base,
+  t5Large,
+  t5Small,
+  t5V11Small,
+} from './t5.js'
 export {
   type Positions,
   SinusoidalPositions,

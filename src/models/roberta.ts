@@ -26,7 +26,7 @@ export type RobertaConfig = Omit<BertConfig, 'pooling' | 'relativePositions'>
  */
 export class RobertaBody extends BertBody {
   constructor(config: RobertaConfig) {
-    const full: BertConfig = { padTokenId: 1, typeVocabularySize: 1, epsilon: 1e-5, ...config }
+    const full = robertaDefaults(config)
     super(full, new BertEmbeddings(full, new RobertaPositions(full)))
   }
 }
@@ -210,6 +210,11 @@ export class RobertaClassificationHead extends Module {
     const inner = tanh(this.dense.forward(this.dropout.forward(x))) // [B, C]
     return this.out_proj.forward(this.dropout.forward(inner)) // [B, labels]
   }
+}
+
+/** A RoBERTa's sizes with what it has where BERT has something else. */
+export function robertaDefaults(config: RobertaConfig): RobertaConfig {
+  return { padTokenId: 1, typeVocabularySize: 1, epsilon: 1e-5, ...config }
 }
 
 const roberta = { vocabularySize: 50265, contextLength: 512, dropout: 0.1 }

@@ -4,7 +4,15 @@ import { ConfigError } from '../errors.js'
 import { constant, findTensor, input, KeepMask, reachable, type Tensor } from '../graph/index.js'
 import { pad } from '../graph/operations/index.js'
 import { compile, evaluate, float32, type TensorValue } from '../runtime/index.js'
-import { attend, checkHeads, joinHeads, type LayerCache, MultiHeadAttention, splitHeads } from './attention.js'
+import {
+  attend,
+  checkHeads,
+  dotProductAttention,
+  joinHeads,
+  type LayerCache,
+  MultiHeadAttention,
+  splitHeads,
+} from './attention.js'
 import { Dropout } from './dropout.js'
 import { Mask } from './mask.js'
 import { forTraining } from './mode.js'
@@ -164,6 +172,16 @@ describe('multi-head attention against its definition', () => {
       const expected = array.map((_, i) => (shifted(i, 1e-4) - shifted(i, -1e-4)) / 2e-4)
       expectNear(result[name], expected, 1e-5)
     }
+  })
+})
+
+describe('attention with a scale of its own', () => {
+  it.each([1, 0.3])('multiplies products by %d', async (scale) => {
+    const q = constant([1, 2], [1, 1, 1, 2])
+    const segments = { keys: [constant([3, 0, 0, 1], [1, 1, 2, 2])], values: [constant([5, 7], [1, 1, 2, 1])] }
+    const y = dotProductAttention(q, segments, { mask: undefined, dropout: new Dropout(0), scale })
+    const [first, second] = [Math.exp(3 * scale), Math.exp(2 * scale)]
+    expectNear(await evaluate(y), [(5 * first + 7 * second) / (first + second)])
   })
 })
 

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest'
 import { gradients, toDense } from '../autodiff/index.js'
 import { ConfigError } from '../errors.js'
 import { constant } from '../graph/index.js'
-import { compile, float32 } from '../runtime/index.js'
+import { range } from '../graph/operations/index.js'
+import { compile, evaluate, float32 } from '../runtime/index.js'
 import { initialize } from './initialize.js'
 import { RelativePositionBias, type RelativePositionOptions, relativePositionBucket } from './relative-position-bias.js'
 
@@ -22,7 +23,7 @@ describe.each<RelativePositionOptions>([
     async (length) => {
       const size = heads * length * length
       const seed = Float32Array.from({ length: size }, (_, i) => Math.sin(i))
-      const value = bias.forward(length)
+      const value = bias.forward(range({ limit: length }))
       const [gradient] = gradients(value.mul(constant(seed, [1, heads, length, length])).sum(), [bias.weight])
       const program = await compile({ outputs: { value, gradient: toDense(gradient) } })
       const result = await program.run()
@@ -37,6 +38,18 @@ describe.each<RelativePositionOptions>([
       for (const [i, sum] of expectedGradient.entries()) expect(float32(result.gradient)[i]).toBeCloseTo(sum, 5)
     },
   )
+
+  it('is that of any positions, queries and keys apart', async () => {
+    const [queries, keys] = [
+      [7, 3],
+      [0, 9, 3, 6, 7],
+    ]
+    const [q, k] = [queries, keys].map((positions) => constant(positions, [positions.length], 'int64'))
+    const { data, shape } = await evaluate(bias.forward(q, k))
+    expect(shape).toEqual([1, heads, 2, 5])
+    const expected = [0, 1].flatMap((head) => queries.flatMap((at) => keys.map((key) => weight(key - at, head))))
+    expect([...data]).toEqual(expected)
+  })
 })
 
 describe('the groups of distances', () => {

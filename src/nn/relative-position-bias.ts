@@ -1,6 +1,6 @@
 import { ConfigError } from '../errors.js'
-import { type Constant, constant, type Dimension, normal, Parameter, type Tensor } from '../graph/index.js'
-import { clip, gather, gemm, oneHot, range } from '../graph/operations/index.js'
+import { type Constant, constant, normal, Parameter, type Tensor } from '../graph/index.js'
+import { clip, gather, gemm, oneHot } from '../graph/operations/index.js'
 import { Module } from './module.js'
 
 /** How distances are told apart. */
@@ -42,20 +42,24 @@ export class RelativePositionBias extends Module {
     )
   }
 
-  /** The bias of every query and key of T positions, [1, H, T, T]. */
-  forward(length: Dimension): Tensor {
+  /**
+   * The bias of every query and key, [1, H, T, S].
+   *
+   * @param queries positions int64 [T]
+   * @param keys positions int64 [S] (default the queries')
+   */
+  forward(queries: Tensor, keys = queries): Tensor {
     const [buckets, heads] = this.weight.shape
-    const position = range({ limit: length }).cast('float32')
-    const distance = position.sub(position.unsqueeze(1)) // [T, T], key − query
+    const distance = keys.cast('float32').sub(queries.cast('float32').unsqueeze(1)) // [T, S], key − query
     const far = this.#maxDistance
-    const index = clip(distance, { minimum: -far, maximum: far }).add(far).cast('int64') // [T, T]
-    const bucket = gather(this.#table, index).reshape([-1]) // [T·T]
+    const index = clip(distance, { minimum: -far, maximum: far }).add(far).cast('int64') // [T, S]
+    const bucket = gather(this.#table, index).reshape([-1]) // [T·S]
     // A product with one-hot rows: its gradient is a small product again, where that of a look-up would be a scatter.
     const bias = gemm(this.weight, oneHot(bucket, { depth: buckets }), undefined, {
       transposeA: true,
       transposeB: true,
-    }) // [H, T·T]
-    return bias.reshape([1, heads, length, length])
+    }) // [H, T·S]
+    return bias.reshape([1, heads, ...distance.shape])
   }
 }
 

@@ -94,6 +94,7 @@ const builders: Readonly<Record<string, Builder>> = {
   Softmax: ([x], { axis }) => operations.softmax(x, { axis }),
   LogSoftmax: ([x], { axis }) => operations.logSoftmax(x, { axis }),
   LayerNormalization: ([x, weight, bias], { epsilon }) => operations.layerNorm(x, weight, bias, { epsilon }),
+  RMSNormalization: ([x, weight], { epsilon }) => operations.rmsNorm(x, weight, { epsilon }),
   SoftmaxCrossEntropy: ([logits, targets], { reduction, ...options }) =>
     (reduction === 'mean' ? operations.crossEntropy : operations.crossEntropyPerPosition)(logits, targets, options),
   // Ours takes rows, axis 0: the axis is brought there and back.

@@ -3,7 +3,16 @@ import * as operations from '../../src/graph/operations/index.js'
 import { elementwise, type NdArray } from './array.js'
 import type { Cases } from './case.js'
 import type { Draw } from './draw.js'
-import { crossEntropy, crossEntropyPerPosition, layerNorm, logSoftmax, matmul, softmax, swapped } from './reference.js'
+import {
+  crossEntropy,
+  crossEntropyPerPosition,
+  layerNorm,
+  logSoftmax,
+  matmul,
+  rmsNorm,
+  softmax,
+  swapped,
+} from './reference.js'
 
 const turned = (x: NdArray, isTurned: boolean) => (isTurned ? swapped(x) : x)
 const size = (draw: Draw) => draw.integer(1, 4)
@@ -95,6 +104,16 @@ const norms: Cases = (draw) => {
   }
 }
 
+const rootMeanSquareNorms: Cases = (draw) => {
+  const width = draw.integer(1, 6)
+  const epsilon = draw.pick([1e-6, 0.1])
+  return {
+    inputs: [draw.floats([...draw.shape(0, 2), width], 'nonzero'), draw.floats([width])],
+    build: (x, weight) => operations.rmsNorm(x, weight, { epsilon }),
+    reference: (x, weight) => rmsNorm(x, weight, epsilon),
+  }
+}
+
 function entropyOptions(draw: Draw) {
   return {
     ignoreIndex: draw.pick([undefined, -100, -1, 0]),
@@ -135,6 +154,7 @@ export const matrixCases = {
   softmax: alongAxis(operations.softmax, softmax),
   logSoftmax: alongAxis(operations.logSoftmax, logSoftmax),
   layerNorm: norms,
+  rmsNorm: rootMeanSquareNorms,
   crossEntropy: entropies(operations.crossEntropy, crossEntropy),
   crossEntropyPerPosition: entropies(operations.crossEntropyPerPosition, crossEntropyPerPosition),
 }

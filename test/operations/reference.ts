@@ -100,6 +100,15 @@ export function layerNorm(x: NdArray, weight: NdArray, bias: NdArray | undefined
   })
 }
 
+export function rmsNorm(x: NdArray, weight: NdArray, epsilon: number): NdArray {
+  const square = reduce(x, { axes: [-1], keepDimensions: true }, (values) => mean(values.map((value) => value ** 2)))
+  return fromPositions(
+    x.shape,
+    (position) =>
+      (at(x, position) / Math.sqrt(broadcastAt(square, position) + epsilon)) * broadcastAt(weight, position),
+  )
+}
+
 /** −Σ q log softmax(x) with q = (1 − ε)·[target] + ε/V, 0 at ignored targets. */
 export function crossEntropyPerPosition(
   logits: NdArray,

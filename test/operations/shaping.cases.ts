@@ -265,6 +265,30 @@ const elementScatters: Cases = (draw) => {
   }
 }
 
+const largestElements: Cases = (draw) => {
+  const shape = draw.shape(1, 3)
+  const axis = draw.axis(shape.length)
+  const along = fromFront(axis, shape.length)
+  const count = draw.integer(1, shape[along])
+  const ranked = (x: NdArray, position: readonly number[]) => {
+    const others = Array.from({ length: shape[along] }, (_, i) => ({
+      i,
+      value: at(x, withElement(position, along, i)),
+    }))
+    return others.sort((a, b) => b.value - a.value)[position[along]]
+  }
+  const chosen = withElement(shape, along, count)
+  return {
+    // No two elements are equal: which is the largest does not change with small steps.
+    inputs: [draw.floats(shape, 'distinct')],
+    build: (x) => operations.topK(x, { axis, count }),
+    reference: (x) => [
+      fromPositions(chosen, (position) => ranked(x, position).value),
+      fromPositions(chosen, (position) => ranked(x, position).i),
+    ],
+  }
+}
+
 const oneHots: Cases = (draw) => {
   const depth = draw.integer(1, 5)
   const ids = draw.integers(draw.shape(1, 2), 0, depth - 1)
@@ -304,6 +328,7 @@ export const shapingCases = {
   collectRows: rowMoves(operations.collectRows, 'collect'),
   gatherElements: elementGathers,
   scatterElements: elementScatters,
+  topK: largestElements,
   oneHot: oneHots,
   sign: signs,
 }

@@ -2,12 +2,22 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
+import { generateBatch, SequenceToSequenceDecoder } from '../../src/generation/index.js'
 import { saveModel } from '../../src/hub/checkpoint.js'
 import {
   Bart,
+  BertDecoder,
+  BertModel,
+  DistilBertModel,
+  EncoderDecoder,
+  GPTDecoder,
   pairFeeds,
   pairInputs,
+  RobertaDecoder,
+  RobertaModel,
   type SequenceToSequenceModel,
+  T5,
+  type T5Config,
   Transformer,
   type TransformerConfig,
 } from '../../src/models/index.js'
@@ -40,6 +50,10 @@ const config: TransformerConfig = {
   decoderStartTokenId: 0,
 }
 
+const t5: T5Config = { ...config, dropout: 0.1, headWidth: 3, relativePositions: { buckets: 4, maxDistance: 5 } }
+const bert = { vocabularySize: 23, contextLength: 16, layers: 2, heads: 2, width: 8, innerWidth: 12 }
+const tokens = { decoderStartTokenId: 2, eosTokenId: 1, padTokenId: 0 }
+
 const entries: [name: string, pythonClass: string, model: SequenceToSequenceModel][] = [
   ['a Transformer', 'MarianMTModel', new Transformer(config)],
   ['one with two vocabularies', 'MarianMTModel', new Transformer({ ...config, sourceVocabularySize: 31 })],
@@ -48,6 +62,29 @@ const entries: [name: string, pythonClass: string, model: SequenceToSequenceMode
     'BART',
     'BartForConditionalGeneration',
     new Bart({ ...config, activation: 'gelu', embeddingScale: 1, decoderStartTokenId: 1 }),
+  ],
+  ['T5', 'T5ForConditionalGeneration', new T5(t5)],
+  [
+    'T5 1.1',
+    'T5ForConditionalGeneration',
+    new T5({ ...t5, gated: true, activation: 'gelu_new', tiedHead: false, encoderLayers: 1, headWidth: 4 }),
+  ],
+  ['T5 with exact GELU', 'T5ForConditionalGeneration', new T5({ ...t5, gated: true, activation: 'gelu' })],
+  ['BERT2BERT', 'EncoderDecoderModel', new EncoderDecoder(new BertModel(bert), new BertDecoder(bert), tokens)],
+  [
+    'a narrow BERT to GPT without biases',
+    'EncoderDecoderModel',
+    new EncoderDecoder(new BertModel({ ...bert, width: 6 }), new GPTDecoder({ ...bert, bias: false }), tokens),
+  ],
+  [
+    'RoBERTa to RoBERTa',
+    'EncoderDecoderModel',
+    new EncoderDecoder(new RobertaModel(bert), new RobertaDecoder(bert), { ...tokens, padTokenId: 1 }),
+  ],
+  [
+    'DistilBERT to GPT',
+    'EncoderDecoderModel',
+    new EncoderDecoder(new DistilBertModel(bert), new GPTDecoder(bert), tokens),
   ],
 ]
 
@@ -59,6 +96,17 @@ async function logitsOf(model: SequenceToSequenceModel): Promise<Float32Array> {
   const program = await compile({ outputs: { logits: model.forward(source, target) } })
   const pairs = sources.map((ids, i) => ({ source: { ids }, target: { ids: targets[i] } }))
   return float32((await program.run(pairFeeds(pairs))).logits)
+}
+
+/** What is written greedily by the tokens of the model's own configuration, without padding. */
+async function greedy(model: SequenceToSequenceModel): Promise<number[][]> {
+  const { decoderStartTokenId, padTokenId } = model.config
+  const decoder = new SequenceToSequenceDecoder(model)
+  await decoder.read(sources.map((ids) => ({ ids })))
+  const prompts = sources.map(() => [decoderStartTokenId])
+  const rows = await generateBatch(decoder, prompts, { maxNewTokens: 8, eosTokenIds: [1] })
+  await decoder.dispose()
+  return rows.map(({ ids }) => ids.filter((id) => id !== padTokenId))
 }
 
 if (python === undefined) console.log('skipped: HEDDLE_PYTHON or python3 with torch and transformers is not there')
@@ -74,6 +122,7 @@ describe.skipIf(python === undefined)('what Heddle saves', () => {
     for (const [i, [name, pythonClass, model]] of entries.entries()) {
       expect(opened[i], name).toMatchObject({ class: pythonClass, problems: [] })
       expect(largestDifference(await logitsOf(model), opened[i].logits), name).toBeLessThan(1e-4)
+      expect(await greedy(model), name).toEqual(opened[i].greedy)
     }
   })
 })

@@ -1,5 +1,5 @@
-import { normalizeAxis, sameShape } from '../dimension.js'
-import { defineOperation, expectShape, type Operator, Rows } from '../operation.js'
+import { type Dimension, normalizeAxis, sameShape } from '../dimension.js'
+import { defineOperation, defineOperationWithOutputs, expectShape, type Operator, Rows } from '../operation.js'
 import type { Tensor } from '../tensor.js'
 import { conserveRowProduct } from './row-product.js'
 
@@ -62,6 +62,32 @@ export const scatterElements: Operator<
     null,
     gatherElements(dy, indices, { axis }),
   ],
+})
+
+/**
+ * The largest elements along an axis, the largest first and of equals the first: [their values, their indices].
+ *
+ * @param x [..., n, ...]
+ * @returns float [..., count, ...] and int64 [..., count, ...]
+ */
+export const topK: Operator<[x: Tensor], { axis: number; count: Dimension }, Tensor[]> = defineOperationWithOutputs({
+  name: 'TopK',
+  type: ([x], { axis, count }) => {
+    const at = normalizeAxis(axis, x.rank, 'TopK')
+    const size = x.shape[at]
+    const fits = typeof count === 'string' || typeof size === 'string' || count <= size
+    expectShape(fits, 'TopK', [x], `${count} or more elements along axis ${axis}`)
+    const shape = x.shape.map((dimension, i) => (i === at ? count : dimension))
+    return [
+      { dtype: x.dtype, shape },
+      { dtype: 'int64', shape },
+    ]
+  },
+  lower: (graph, [x], { axis, count }) => graph.nodes(2, 'TopK', [x, graph.shape([count])], { axis }),
+  gradient: ([x], [_values, indices], [dy], { axis }) => {
+    if (dy === undefined) return [null]
+    return [scatterElements(x.constantLike(0).expand(x.shape), indices, dy, { axis, reduction: 'add' })]
+  },
 })
 
 /** 1 where the last axis' index equals the id, else 0. ids int64 [N, ...] → float32 [N, ..., depth]. */

@@ -71,3 +71,45 @@ const layerNormalization = defineOperationWithOutputs<
 export function layerNorm(x: Tensor, weight: Tensor, bias: Tensor | undefined, options: { epsilon: number }): Tensor {
   return layerNormalization(x, weight, bias, options)[0]
 }
+
+/** Root mean square normalization with the statistic that its gradient needs: [y, 1/rms]. */
+const rootMeanSquareNormalization = defineOperationWithOutputs<[x: Tensor, weight: Tensor], { epsilon: number }>({
+  name: 'SimplifiedLayerNormalization',
+  type: ([x, weight]) => {
+    const width = x.shape[x.rank - 1]
+    const fits = weight.rank === 1 && weight.shape[0] === width
+    expectShape(fits, 'SimplifiedLayerNormalization', [x, weight], `a weight of size ${width}`)
+    return [x, { dtype: x.dtype, shape: [...x.shape.slice(0, -1), 1] }]
+  },
+  lower: (graph, inputs, { epsilon }) =>
+    graph.nodes(2, 'SimplifiedLayerNormalization', inputs, { axis: -1, epsilon: float(epsilon) }),
+  // With x̂ = x/rms and g = dy·weight: dx = (g − x̂·mean(g·x̂))/rms, and g·x̂ = dy·y
+  gradient: ([x, weight], [y, inverse], [outputGradient, dInverse]) => {
+    const dy = outputGradient ?? y.constantLike(0).expand(y.shape)
+    const normalized = x.mul(inverse)
+    const projection = normalized.mul(reduceMean(dy.mul(y), { axes: [-1], keepDimensions: true }))
+    let dx = dy.mul(weight).sub(projection).mul(inverse)
+    // Gradients use the statistic, so that gradients of gradients come through it: ∂(1/rms)/∂x = −x̂/(C·rms²)
+    if (dInverse)
+      dx = dx.sub(
+        normalized.mul(
+          dInverse
+            .div(x.sizeOf([-1]))
+            .mul(inverse)
+            .mul(inverse),
+        ),
+      )
+    return [dx, sumTo(dy.mul(normalized), weight.shape)]
+  },
+})
+
+/**
+ * Root mean square normalization, x/√(mean(x²) + ε)·weight over the last axis (Zhang & Sennrich 2019, §3).
+ *
+ * @param x [..., C]
+ * @param weight [C]
+ * @returns [..., C]
+ */
+export function rmsNorm(x: Tensor, weight: Tensor, options: { epsilon: number }): Tensor {
+  return rootMeanSquareNormalization(x, weight, options)[0]
+}

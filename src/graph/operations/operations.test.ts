@@ -84,6 +84,10 @@ const refusals: Readonly<Record<string, readonly [build: () => unknown, message:
     () => operations.layerNorm(floats(2, 3), floats(4), undefined, { epsilon: 1e-5 }),
     'LayerNormalization: expected weight and bias of size 3, got float32[2, 3], float32[4], none',
   ],
+  'root mean square norm of another width': [
+    () => operations.rmsNorm(floats(2, 3), floats(4), { epsilon: 1e-6 }),
+    'SimplifiedLayerNormalization: expected a weight of size 3, got float32[2, 3], float32[4]',
+  ],
   'cross-entropy with targets of another shape': [
     () => operations.crossEntropy(floats(2, 3), ids(3)),
     'SoftmaxCrossEntropyLoss: expected logits [..., V] and int64 targets [...], got float32[2, 3], int64[3]',
@@ -97,6 +101,10 @@ const refusals: Readonly<Record<string, readonly [build: () => unknown, message:
   'scatterElements with other updates': [
     () => operations.scatterElements(floats(2, 3), ids(2, 1), floats(2, 2), { axis: 1, reduction: 'add' }),
     'ScatterElements: expected an update per index',
+  ],
+  'topK of more than there are': [
+    () => operations.topK(floats(2, 3), { axis: 1, count: 4 }),
+    'TopK: expected 4 or more elements along axis 1, got float32[2, 3]',
   ],
   'one-hot of floats': [() => operations.oneHot(floats(2), { depth: 3 }), 'OneHot: expected int64 of rank 1 or more'],
   'dropout with another mask': [

@@ -200,9 +200,16 @@ def compounds():
              causal=causal, scale=1 / math.sqrt(4))
 
 
+def root_mean_squares():
+    for shape, epsilon in [([4, 8], 1e-6), ([2, 3, 8], 0.1)]:
+        width = shape[-1]
+        case("RMSNormalization", f"{shape} epsilon {epsilon:g}", [normal(*shape, scale=2.0), normal(width)],
+             lambda x, w: F.rms_norm(x, [width], w, epsilon), axis=-1, epsilon=epsilon)
+
+
 def main():
     for group in (arithmetic, elementwise, reductions, matrix_products, normalizations, cross_entropies, gathers,
-                  movements, compounds):
+                  movements, compounds, root_mean_squares):
         group()
     save_json(output_folder() / "operations.json", {"provenance": provenance(__file__), "cases": cases})
 
