@@ -2,6 +2,9 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
+import { SequenceToSequenceDecoder } from '../../src/generation/sequence-to-sequence-decoder.js'
+import { generateFromSources } from '../../src/generation/sources.js'
+import { beamSearch } from '../../src/generation/strategies.js'
 import { loadModel, saveModel } from '../../src/hub/checkpoint.js'
 import { readSafetensors } from '../../src/hub/files.js'
 import { Bart, pairFeeds, pairInputs, type SequencePair, Transformer } from '../../src/models/index.js'
@@ -50,6 +53,18 @@ describe.each(Object.entries(variants))('%s', (name, type) => {
     const [a, b] = ['q', 'out'].map((part) => parameters[`model.decoder.layers.0.encoder_attn.${part}_proj.weight`])
     ;[a.data, b.data] = [b.data, a.data]
     expect(distance(await logitsOf(model, expected), expected.logits)).toBeGreaterThan(1e-2 * norm(expected.logits))
+  })
+
+  it('generates what Python does, greedily and by beam search', async () => {
+    const decoder = new SequenceToSequenceDecoder(load(fixturePath(`bart/${name}`)))
+    const sources = expected.sources.map((ids) => ({ ids }))
+    const options = { maxNewTokens: 10, eosTokenIds: [2], noRepeatNgramSize: 2 }
+    const greedily = await generateFromSources(decoder, sources, options)
+    expect(greedily.flat().map(({ ids }) => ids)).toEqual(expected.greedy)
+    const strategy = beamSearch({ beams: 4, returnSequences: 2, lengthPenalty: 0.6 })
+    const searched = await generateFromSources(decoder, sources, { ...options, strategy })
+    expect(searched.flat().map(({ ids }) => ids)).toEqual(expected.beam)
+    await decoder.dispose()
   })
 
   it('is saved as it was', async () => {
