@@ -9,11 +9,14 @@ import { register as generate } from './generate.js'
 import { register as inspect } from './inspect.js'
 import { register as logits } from './logits.js'
 import { describeError, exitCodeOf, printMessage, surviveBrokenPipes } from './output.js'
+import { register as plot } from './plot.js'
 import { register as runs } from './runs.js'
 import { register as search } from './search.js'
+import { register as summarize } from './summarize.js'
 import { register as tag } from './tag.js'
 import { register as tokenizer } from './tokenizer.js'
 import { register as train } from './train.js'
+import { register as translate } from './translate.js'
 
 /** Commands that the help lists under one heading. */
 export interface CommandGroup {
@@ -25,8 +28,8 @@ export interface CommandGroup {
 /** Every command of the program: a new one is a file here with a `register` function, and its name in this list. */
 export const commandGroups: readonly CommandGroup[] = [
   { heading: 'Train and evaluate:', commands: [train, evaluate, runs, tokenizer] },
-  { heading: 'Use a model:', commands: [generate, classify, answer, tag, fill, embed, search] },
-  { heading: 'Look inside:', commands: [inspect, logits] },
+  { heading: 'Use a model:', commands: [generate, translate, summarize, classify, answer, tag, fill, embed, search] },
+  { heading: 'Look inside:', commands: [inspect, logits, plot] },
 ]
 
 const examples = `

@@ -175,7 +175,7 @@ export function formatProgress(state: Partial<ProgressState>, width: number): st
 
 /** The metrics that stand for the others, at most two. */
 function mainMetrics(metrics: Readonly<Record<string, number>>): string[] {
-  return ['accuracy', 'exactMatch', 'f1', 'pearson']
+  return ['bleu', 'accuracy', 'exactMatch', 'f1', 'pearson']
     .filter((name) => metrics[name] !== undefined)
     .map((name) => `${name} ${metrics[name].toFixed(4)}`)
 }

@@ -14,6 +14,9 @@ export interface TextOptions extends GlobalOptions {
 /** Texts that a command works on at once: enough to fill a batch, few enough to see results come. */
 const textsAtOnce = 128
 
+/** How long standard input may keep a command waiting for more texts, in milliseconds, when it has some. */
+const patience = 20
+
 /** Adds `--text` and `--file` to a command that works on texts; without either it reads standard input. */
 export function addTextOptions(command: Command): Command {
   return command
@@ -23,7 +26,8 @@ export function addTextOptions(command: Command): Command {
 
 /**
  * Works on one text, or on the lines of a file or of standard input, and prints the results in their order: with `--json`
- * one JSON object a line, else what `show` makes of them. Lines are worked on in groups, as they come.
+ * one JSON object a line, else what `show` makes of them. Lines are worked on in groups; of standard input those that have
+ * come, so that who types a line or writes one into a pipe gets its result.
  *
  * @throws UsageError where there is no text, DataError where the file cannot be read
  */
@@ -41,16 +45,32 @@ export async function forEachText<Result>(
   }
   if (options.text !== undefined) return print([options.text])
   if (options.file === undefined && process.stdin.isTTY) {
-    throw new UsageError('give --text TEXT, --file FILE, or texts on standard input, one a line')
+    throw new UsageError('give --text TEXT, a file, or texts on standard input, one a line')
   }
-  let texts: string[] = []
-  for await (const line of linesOf(options.file)) {
-    texts.push(line)
-    if (texts.length < textsAtOnce) continue
-    await print(texts)
-    texts = []
+  for await (const texts of groupsOf(linesOf(options.file), options.file === undefined)) await print(texts)
+}
+
+/** Lines in groups. @param isLive whether to go on with those that are there when the next one does not come */
+async function* groupsOf(lines: AsyncGenerator<string>, isLive: boolean): AsyncGenerator<string[]> {
+  let next = lines.next()
+  for (;;) {
+    const group: string[] = []
+    while (group.length < textsAtOnce) {
+      const line = isLive && group.length > 0 ? await Promise.race([next, pause()]) : await next
+      if (line === undefined) break
+      if (line.done) {
+        if (group.length > 0) yield group
+        return
+      }
+      group.push(line.value)
+      next = lines.next()
+    }
+    yield group
   }
-  if (texts.length > 0) await print(texts)
+}
+
+function pause(): Promise<undefined> {
+  return new Promise((resolve) => setTimeout(resolve, patience))
 }
 
 /** The lines of a file, or of standard input. @throws DataError where the file cannot be read */

@@ -56,7 +56,13 @@ async function train(argument: string | undefined, options: TrainCommandOptions)
       onStep: ({ step, steps, loss, learningRate, tokensPerSecond, secondsLeft }) =>
         progress.update({ step, total: steps, loss, learningRate, tokensPerSecond, secondsLeft }),
       onEvaluate: ({ step, validationLoss, metrics }) => progress.update({ step, validationLoss, metrics }),
-      onSample: ({ prompt, text }) => progress.note(`\n${prompt}${text}\n`),
+      onAverage: ({ checkpoints, evaluation, isBest }) => {
+        const worth = evaluation === undefined ? '' : `: validation loss ${evaluation.validationLoss.toFixed(4)}`
+        progress.note(
+          `mean of the last ${checkpoints} checkpoints${worth}${figures(evaluation?.metrics)}, ${isBest ? 'the best' : 'not the best'}`,
+        )
+      },
+      onSample: ({ prompt, text, continues }) => progress.note(`\n${prompt}${continues ? '' : '\n→ '}${text}\n`),
     })
     progress.finish()
     if (!options.json) printText(summary(result))
@@ -85,15 +91,20 @@ function summary({
   seconds,
   trainLoss,
   validationLoss,
-  metrics = {},
+  metrics,
   checkpoint,
 }: Awaited<ReturnType<typeof runRecipe>>): string {
-  const figures = Object.entries(metrics).map(([name, value]) => `, ${name} ${value.toFixed(4)}`)
   const validation =
-    validationLoss === undefined ? '' : `, validation loss ${validationLoss.toFixed(4)}${figures.join('')}`
+    validationLoss === undefined ? '' : `, validation loss ${validationLoss.toFixed(4)}${figures(metrics)}`
   if (steps === 0) return `stopped before the first step\ncheckpoint: ${checkpoint}`
   return [
     `${steps} steps in ${formatDuration(seconds)}: training loss ${trainLoss.toFixed(4)}${validation}`,
     `checkpoint: ${checkpoint}`,
   ].join('\n')
+}
+
+function figures(metrics: Readonly<Record<string, number>> = {}): string {
+  return Object.entries(metrics)
+    .map(([name, value]) => `, ${name} ${value.toFixed(4)}`)
+    .join('')
 }

@@ -1,4 +1,6 @@
+export { type AttentionMap, type AttentionMapOptions, attentionMap } from './attention-map.js'
 export { describeModel, type ModelDescription, type ModelPart } from './describe.js'
+export { drawAttention } from './draw-attention.js'
 export {
   evaluateCausalLm,
   evaluateGeneration,
@@ -18,6 +20,12 @@ export {
   type MaskedLanguageModelMetrics,
 } from './evaluate-masked-lm.js'
 export { evaluateTagging } from './evaluate-tagging.js'
+export {
+  type EvaluateTextsOptions,
+  evaluateSummarization,
+  evaluateTranslation,
+  type TextsReport,
+} from './evaluate-texts.js'
 export { nextTokenLogits } from './logits.js'
 export { type Fill, type FillOptions, MaskFiller } from './mask-filler.js'
 export {
@@ -55,3 +63,4 @@ export {
 export type { EmbedderChoices, Pooling } from './text-embedder-settings.js'
 export { type Prompt, TextGenerator } from './text-generator.js'
 export { type TaggedEntity, type TaggedText, TextTagger, type WordTag } from './text-tagger.js'
+export { TextToText, type TextToTextOptions, type TextToTextResult } from './text-to-text.js'

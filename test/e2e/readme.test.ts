@@ -14,6 +14,10 @@ const reductions: readonly [written: string, run: string][] = [
   ['data.train=ANSWERS.jsonl', 'data.train=ANSWERS.jsonl train.steps=2'],
   ['data.train=TAGS.conll', 'data.train=TAGS.conll train.steps=2'],
   ['data.train=QUESTIONS.json', 'data.train=QUESTIONS.json train.steps=2'],
+  [
+    'data.train=[SOURCE.txt,TARGET.txt]',
+    'data.train=[SOURCE.txt,TARGET.txt] train.steps=2 tokenizer.vocabularySize=300',
+  ],
   ['data.train=tickets.csv train.epochs=20', 'data.train=tickets.csv train.epochs=1'],
   ['checkpoint-2000', 'checkpoint-4'],
   ['step <= 500', 'step <= 2'],
@@ -60,6 +64,8 @@ function makeProject(): void {
   const tickets = 'text,label\n"My card, again.",billing\nWhere is it?,shipping\nI cannot log in!,account\n'
   writeFileSync(at('tickets.csv'), tickets + tickets.slice(tickets.indexOf('\n') + 1).repeat(19))
   writeFileSync(at('tickets-test.csv'), tickets)
+  writeFileSync(at('SOURCE.txt'), 'Ein Hund läuft.\nZwei Hunde laufen durch den Schnee.\n'.repeat(10))
+  writeFileSync(at('TARGET.txt'), 'A dog runs.\nTwo dogs run through the snow.\n'.repeat(10))
   writeFileSync(at('inbox.txt'), 'Where is my order?\nHello.\n')
   for (const { code, line } of ofLanguage('ts')) writeFileSync(at(`line-${line}.ts`), reduced(code))
   writeFileSync(at('operation.ts'), operationProgram())
