@@ -4,6 +4,8 @@ import { GPT } from '../models/index.js'
 import { initialize } from '../nn/index.js'
 import { evaluate, float32 } from '../runtime/index.js'
 import { CausalDecoder } from './decoder.js'
+import { generateBatch } from './generate.js'
+import { beamSearch } from './strategies.js'
 
 const config = { vocabularySize: 23, contextLength: 12, layers: 2, heads: 2, width: 8, deviation: 0.5 }
 
@@ -40,6 +42,20 @@ describe('CausalDecoder', () => {
     ]
     const second = await decoder.step([10, 11, 12, 13])
     for (const [row, ids] of reordered.entries()) expectClose(second[row], await uncached(model, ids))
+    await decoder.dispose()
+  })
+
+  it('lets beam search find for several ragged prompts what it finds for each alone', async () => {
+    const decoder = await CausalDecoder.create(tinyModel())
+    const options = { strategy: beamSearch({ beams: 3, returnSequences: 3 }), eosTokenIds: [0, 7], maxNewTokens: 6 }
+    const prompts = [[1, 2, 3, 4, 5], [6], [8, 9, 10]]
+    const together = await generateBatch(decoder, prompts, options)
+    for (const [row, prompt] of prompts.entries()) {
+      const alone = await generateBatch(decoder, [prompt], options)
+      const own = together.slice(3 * row, 3 * row + 3)
+      expect(own.map(({ ids }) => ids)).toEqual(alone.map(({ ids }) => ids))
+      for (const [i, { score = 0 }] of alone.entries()) expect(own[i].score).toBeCloseTo(score, 4)
+    }
     await decoder.dispose()
   })
 

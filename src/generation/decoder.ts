@@ -4,7 +4,7 @@ import { concat, gather } from '../graph/operations/index.js'
 import type { GPTInput } from '../models/index.js'
 import { Mask, type Module } from '../nn/index.js'
 import { compile, type Device, type Feed, float32, type Program } from '../runtime/index.js'
-import { CacheBuffer, type CacheSizes, GraphCache } from './cache.js'
+import { addedName, CacheBuffer, type CacheSizes, GraphCache, pastName } from './cache.js'
 import type { Decoder } from './types.js'
 
 /** A decoder-only language model, as far as decoding needs to know it. */
@@ -169,13 +169,4 @@ function decodingGraph(model: CausalModel): Record<string, Tensor> {
 
 function cacheSizes({ config: { heads, width } }: CausalModel): CacheSizes {
   return { heads, headWidth: width / heads }
-}
-
-/** Keys of layer l are cache 2·l, its values 2·l + 1. */
-function pastName(cache: number): string {
-  return `past.${cache >> 1}.${cache % 2 === 0 ? 'keys' : 'values'}`
-}
-
-function addedName(cache: number): string {
-  return `added.${cache}`
 }

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { DataError, UsageError } from '../errors.js'
+import { DataError, RuntimeError, UsageError } from '../errors.js'
 import { RandomStream } from '../runtime/random.js'
 import { CharacterTokenizer, trainCharacterTokenizer } from '../tokenizers/characters.js'
 import { generate, generateBatch, streamBatch } from './generate.js'
 import { nucleus, sample } from './strategies.js'
-import { TableDecoder, tableLogits } from './table-decoder.testing.js'
+import { CandidateTableDecoder, TableDecoder, tableLogits } from './table-decoder.testing.js'
 import type { GenerationEvent, GenerationOptions } from './types.js'
 
 /** <unk> is 0, a to k are 1 to 11. */
@@ -118,6 +118,41 @@ describe('generate', () => {
   })
 })
 
+describe.each([
+  ['all logits', TableDecoder],
+  ['the best tokens', CandidateTableDecoder],
+])('greedy decoding with %s', (_name, DecoderClass) => {
+  // transformers 5.23.0 on the same table: num_beams=1, eos_token_id=0, and the options under its names.
+  it.each<[number[], GenerationOptions, number[]]>([
+    [[3, 5], { maxNewTokens: 10, minLength: 6 }, [1, 1, 2, 2, 0]],
+    [[3, 5], { maxNewTokens: 10, badWords: [[0], [1], [10, 4]] }, [0]],
+    [[7], { maxNewTokens: 5, forcedEosTokenId: 0, badWords: [[0]] }, [6, 11, 0]],
+    [[3], { maxNewTokens: 6, forcedBosTokenId: 9, minNewTokens: 4 }, [9, 2, 11, 2, 1, 9]],
+    [[3], { maxNewTokens: 1, forcedBosTokenId: 9, forcedEosTokenId: 0 }, [0]],
+  ])('equals transformers: %j %j', async (prompt, options, expected) => {
+    const decoder = new DecoderClass()
+    const [{ ids }] = await generateBatch(decoder, [prompt], { eosTokenIds: [0], ...options })
+    expect(ids).toEqual(expected)
+    const asked = decoder instanceof CandidateTableDecoder ? decoder.counts.length : expected.length
+    expect(asked).toBe(expected.length)
+  })
+
+  it('streams what rows give alone', async () => {
+    const options = { eosTokenIds: [11, 10], minNewTokens: 3, badWords: [[4]], maxNewTokens: 9 }
+    const prompts = [[7], [3, 5, 2], [1, 2], [9, 9, 9, 9]]
+    const together = await events(prompts, options, new DecoderClass())
+    for (const [row, prompt] of prompts.entries()) {
+      const alone = await events([prompt], options, new TableDecoder())
+      expect(together.filter((event) => event.row === row)).toEqual(alone.map((event) => ({ ...event, row })))
+    }
+  })
+
+  it('refuses to choose where no token is left', async () => {
+    const badWords = Array.from({ length: 12 }, (_, id) => [id])
+    await expect(generateBatch(new DecoderClass(), [[7]], { badWords })).rejects.toThrow(RuntimeError)
+  })
+})
+
 describe('generateBatch', () => {
   const prompts = [[7], [3, 5, 2], [1, 2], [9, 9, 9, 9], [4]]
 
@@ -171,6 +206,8 @@ describe('errors', () => {
     [[[1]], { stop: ['a'] }, UsageError, /need a tokenizer/],
     [[[1]], { stop: [''], tokenizer }, UsageError, /empty/],
     [[[1]], { seed: -1 }, UsageError, /seed/],
+    [[[1]], { forcedBosTokenId: 12 }, UsageError, /forcedBosTokenId to be a token of the vocabulary of 12, got 12/],
+    [[[1]], { forcedEosTokenId: -1 }, UsageError, /forcedEosTokenId/],
     [[[1]], { logitBias: [[99, 1]] as [number, number][] }, UsageError, /outside the vocabulary of 12/],
   ])('refuses prompts %j with %j', async (prompts, options, type, message) => {
     const attempt = generateBatch(new TableDecoder(8), prompts, options)

@@ -1,10 +1,22 @@
 import { DataError, UsageError } from '../errors.js'
 import { RandomStream } from '../runtime/random.js'
 import { searchBeams } from './beam-search.js'
-import { type LogitProcessor, logitBias, noRepeatNgram, repetitionPenalty } from './processors.js'
-import { greedy, type TokenStrategy } from './strategies.js'
+import { type CandidateRow, type DecoderFeed, findsCandidates, nextCandidates } from './candidates.js'
+import { badWords, forcedToken, minimumLength, noRepeatNgram } from './constraints.js'
+import { type LogitProcessor, logitBias, repetitionPenalty } from './processors.js'
+import { greedy, requireToken, type TokenStrategy } from './strategies.js'
 import { TextStream } from './text-stream.js'
 import type { Decoder, FinishReason, GenerationEvent, GenerationOptions, GenerationResult } from './types.js'
+
+/** A prompt to continue. */
+export interface GenerationRequest {
+  /** Token ids. */
+  readonly prompt: readonly number[]
+  /** What events call the row, and what its samples depend on. */
+  readonly row: number
+  /** Most tokens to generate; up to the end of the context where none is given. */
+  readonly maxNewTokens?: number
+}
 
 /**
  * Continues one prompt and yields its tokens as they come, then how it ended. Beam search decides at the end: it yields
@@ -25,7 +37,7 @@ export function generate(
  * Continues several prompts of any lengths and returns their sequences in the prompts' order.
  *
  * Rows are independent: each stops by itself and then leaves the batch, and a row's samples depend on the seed and its
- * index only. Beam search takes the prompts one by one; its `returnSequences` sequences of a prompt are neighbours.
+ * index only. The `returnSequences` sequences that beam search finds for a prompt are neighbours.
  *
  * @param prompts token ids, [rows][length of the row]
  * @throws DataError for an empty or too long prompt; UsageError for an option out of range
@@ -47,25 +59,47 @@ export async function generateBatch(
  *
  * @throws DataError for an empty or too long prompt; UsageError for an option out of range
  */
-export async function* streamBatch(
+export function streamBatch(
   decoder: Decoder,
   prompts: readonly (readonly number[])[],
   options: GenerationOptions = {},
 ): AsyncGenerator<GenerationEvent, void> {
-  check(decoder, prompts, options)
+  const { maxNewTokens } = options
+  const requests = prompts.map((prompt, row) => ({ prompt, row, maxNewTokens }))
+  return streamRequests(decoder, requests, options)
+}
+
+/**
+ * {@link streamBatch} for rows that have limits and names of their own.
+ *
+ * @throws DataError for an empty or too long prompt; UsageError for an option out of range
+ */
+export async function* streamRequests(
+  decoder: Decoder,
+  requests: readonly GenerationRequest[],
+  options: GenerationOptions,
+): AsyncGenerator<GenerationEvent, void> {
+  check(decoder, requests, options)
   const strategy = options.strategy ?? greedy()
-  const processors = logitProcessors(options)
   const eosTokenIds = endTokens(options)
+  const processors = logitProcessors(options, eosTokenIds)
+  const prompts = requests.map(({ prompt, maxNewTokens }) => {
+    // The last token is chosen from the context, but never fed: there is one more than there is room.
+    const limit = maxNewTokens ?? decoder.contextLength - prompt.length + 1
+    return {
+      ids: prompt,
+      limit,
+      processors: [...processors, ...lengthConstraints(options, prompt, limit, eosTokenIds)],
+    }
+  })
   if (strategy.kind !== 'beam') {
-    const rows = prompts.map((prompt, index) => new Row(prompt, index, { decoder, options, eosTokenIds }))
-    yield* chooseTokens(decoder, rows, { strategy, processors, signal: options.signal })
+    const rows = prompts.map((prompt, i) => new Row(prompt, requests[i].row, { options, eosTokenIds }))
+    yield* chooseTokens(decoder, rows, { strategy, signal: options.signal })
     return
   }
   const { tokenizer, stop = [], signal } = options
-  for (const [row, prompt] of prompts.entries()) {
-    const limit = longestContinuation(decoder, prompt, options)
-    const search = { strategy, processors, eosTokenIds, limit, tokenizer, stop, signal }
-    for (const result of await searchBeams(decoder, prompt, search)) yield { type: 'finish', row, result }
+  for await (const found of searchBeams(decoder, prompts, { strategy, eosTokenIds, tokenizer, stop, signal })) {
+    for (const result of found.results) yield { type: 'finish', row: requests[found.row].row, result }
   }
 }
 
@@ -73,17 +107,15 @@ export async function* streamBatch(
 async function* chooseTokens(
   decoder: Decoder,
   rows: Row[],
-  options: { strategy: TokenStrategy; processors: readonly LogitProcessor[]; signal?: AbortSignal },
+  options: { strategy: TokenStrategy; signal?: AbortSignal },
 ): AsyncGenerator<GenerationEvent, void> {
-  const scratch = new Float32Array(decoder.vocabularySize)
   options.signal?.throwIfAborted()
-  let logits = await decoder.start(rows.map(({ ids }) => ids))
   let active = rows
+  let feed: DecoderFeed = { prompts: rows.map(({ ids }) => ids) }
   for (;;) {
+    const tokens = await nextTokens(decoder, feed, active, options.strategy)
     for (const [i, row] of active.entries()) {
-      scratch.set(logits[i])
-      for (const process of options.processors) process(scratch, row.ids)
-      const id = options.strategy.choose(scratch, row.uniform)
+      const id = tokens(i)
       const text = row.accept(id)
       yield { type: 'token', row: row.index, id, text }
       if (row.finishReason) yield { type: 'finish', row: row.index, result: row.result(row.finishReason) }
@@ -93,14 +125,35 @@ async function* chooseTokens(
     if (kept.length < active.length) decoder.reorder(kept)
     active = kept.map((i) => active[i])
     options.signal?.throwIfAborted()
-    logits = await decoder.step(active.map(({ ids }) => ids[ids.length - 1]))
+    feed = { tokens: active.map(({ ids }) => ids[ids.length - 1]) }
+  }
+}
+
+/** Feeds the decoder and returns what chooses the next token of a row. */
+async function nextTokens(
+  decoder: Decoder,
+  feed: DecoderFeed,
+  rows: readonly Row[],
+  strategy: TokenStrategy,
+): Promise<(row: number) => number> {
+  if (strategy.kind === 'greedy' && findsCandidates(decoder, rows)) {
+    const candidates = await nextCandidates(decoder, feed, rows, 1)
+    return (row) => requireToken(candidates[row][0]?.token)
+  }
+  const logits = await ('prompts' in feed ? decoder.start(feed.prompts) : decoder.step(feed.tokens))
+  const scratch = new Float32Array(decoder.vocabularySize)
+  return (row) => {
+    scratch.set(logits[row])
+    for (const process of rows[row].processors) process(scratch, rows[row].ids)
+    return strategy.choose(scratch, rows[row].uniform)
   }
 }
 
 /** One sequence that grows by a token a step. */
-class Row {
+class Row implements CandidateRow {
   /** Prompt and generated tokens. */
   readonly ids: number[]
+  readonly processors: readonly LogitProcessor[]
   readonly uniform: () => number
   finishReason: FinishReason | undefined
   readonly #promptLength: number
@@ -110,17 +163,17 @@ class Row {
   #text = ''
 
   constructor(
-    prompt: readonly number[],
+    prompt: CandidateRow & { readonly limit: number },
     readonly index: number,
-    context: { decoder: Decoder; options: GenerationOptions; eosTokenIds: ReadonlySet<number> },
+    { options, eosTokenIds }: { options: GenerationOptions; eosTokenIds: ReadonlySet<number> },
   ) {
-    const { decoder, options, eosTokenIds } = context
     const { seed = 0, tokenizer, stop } = options
     const random = new RandomStream(seed, 'sample', index)
     this.uniform = () => random.uniform()
-    this.ids = [...prompt]
-    this.#promptLength = prompt.length
-    this.#limit = longestContinuation(decoder, prompt, options)
+    this.ids = [...prompt.ids]
+    this.processors = prompt.processors
+    this.#promptLength = prompt.ids.length
+    this.#limit = prompt.limit
     this.#eosTokenIds = eosTokenIds
     this.#stream = tokenizer && new TextStream(tokenizer, { stop, skipSpecialTokens: true })
   }
@@ -144,13 +197,29 @@ class Row {
   }
 }
 
-/** The processors of the options, in the order of Hugging Face. */
-function logitProcessors(options: GenerationOptions): LogitProcessor[] {
+/** The processors of the options that all rows share, in the order of Hugging Face. */
+function logitProcessors(options: GenerationOptions, eosTokenIds: ReadonlySet<number>): LogitProcessor[] {
   const processors: LogitProcessor[] = []
   if (options.logitBias !== undefined) processors.push(logitBias(options.logitBias))
   if (options.repetitionPenalty !== undefined) processors.push(repetitionPenalty(options.repetitionPenalty))
   if (options.noRepeatNgramSize !== undefined) processors.push(noRepeatNgram(options.noRepeatNgramSize))
+  if (options.badWords !== undefined) processors.push(badWords(options.badWords, eosTokenIds))
+  if (options.minLength !== undefined) processors.push(minimumLength(options.minLength, eosTokenIds))
   return processors
+}
+
+/** Those that depend on a row's prompt and limit, which come behind the others. */
+function lengthConstraints(
+  { minNewTokens, forcedBosTokenId, forcedEosTokenId }: GenerationOptions,
+  prompt: readonly number[],
+  limit: number,
+  eosTokenIds: ReadonlySet<number>,
+): LogitProcessor[] {
+  const constraints: LogitProcessor[] = []
+  if (minNewTokens !== undefined) constraints.push(minimumLength(prompt.length + minNewTokens, eosTokenIds))
+  if (forcedBosTokenId !== undefined) constraints.push(forcedToken(1, forcedBosTokenId))
+  if (forcedEosTokenId !== undefined) constraints.push(forcedToken(prompt.length + limit - 1, forcedEosTokenId))
+  return constraints
 }
 
 function endTokens({ eosTokenIds, tokenizer }: GenerationOptions): ReadonlySet<number> {
@@ -158,27 +227,31 @@ function endTokens({ eosTokenIds, tokenizer }: GenerationOptions): ReadonlySet<n
   return new Set(tokenizer?.eosTokenId === undefined ? [] : [tokenizer.eosTokenId])
 }
 
-/** Without a limit up to the end of the context; its last token is chosen but never fed: one more than there is room. */
-function longestContinuation(decoder: Decoder, prompt: readonly number[], options: GenerationOptions): number {
-  return options.maxNewTokens ?? decoder.contextLength - prompt.length + 1
-}
-
-function check(decoder: Decoder, prompts: readonly (readonly number[])[], options: GenerationOptions): void {
-  const { maxNewTokens, stop = [], tokenizer } = options
-  if (prompts.length === 0) throw new UsageError('generate: expected at least one prompt, got none')
-  for (const [row, prompt] of prompts.entries()) {
+function check(decoder: Decoder, requests: readonly GenerationRequest[], options: GenerationOptions): void {
+  if (requests.length === 0) throw new UsageError('generate: expected at least one prompt, got none')
+  for (const { prompt, row, maxNewTokens } of requests) {
     if (prompt.length === 0 || prompt.length > decoder.contextLength) {
       throw new DataError(
         `generate: expected prompt ${row} to have 1 to ${decoder.contextLength} tokens (the model's context), got ${prompt.length}; ${prompt.length === 0 ? 'start it with a token, such as the end-of-sequence token' : 'shorten it'}`,
       )
     }
+    if (maxNewTokens !== undefined && !(Number.isInteger(maxNewTokens) && maxNewTokens >= 1)) {
+      throw new UsageError(`generate: expected maxNewTokens to be a whole number ≥ 1, got ${maxNewTokens}`)
+    }
   }
-  if (maxNewTokens !== undefined && !(Number.isInteger(maxNewTokens) && maxNewTokens >= 1)) {
-    throw new UsageError(`generate: expected maxNewTokens to be a whole number ≥ 1, got ${maxNewTokens}`)
-  }
+  checkForced(decoder, options)
+  const { stop = [], tokenizer } = options
   if (stop.includes(''))
     throw new UsageError('generate: expected stop strings of at least one character, got an empty one')
   if (stop.length > 0 && !tokenizer) {
     throw new UsageError(`generate: stop strings need a tokenizer to find them in the text; give options.tokenizer`)
+  }
+}
+
+function checkForced({ vocabularySize }: Decoder, options: GenerationOptions): void {
+  for (const name of ['forcedBosTokenId', 'forcedEosTokenId'] as const) {
+    const id = options[name]
+    if (id === undefined || (Number.isInteger(id) && id >= 0 && id < vocabularySize)) continue
+    throw new UsageError(`generate: expected ${name} to be a token of the vocabulary of ${vocabularySize}, got ${id}`)
   }
 }

@@ -1,15 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { UsageError } from '../errors.js'
-import {
-  type LogitProcessor,
-  logitBias,
-  minP,
-  noRepeatNgram,
-  repetitionPenalty,
-  temperature,
-  topK,
-  topP,
-} from './processors.js'
+import { badWords, forcedToken, minimumLength, noRepeatNgram } from './constraints.js'
+import { type LogitProcessor, logitBias, minP, repetitionPenalty, temperature, topK, topP } from './processors.js'
 
 const logits = [1.5, -0.3, 2.7, 0.4, -1.9, 2.2, 0.4, 3.1, -0.8, 1.1]
 const ids = [7, 2, 4, 7, 2, 1, 7]
@@ -82,11 +74,38 @@ const large: [name: string, processor: LogitProcessor, kept: number, idSum: numb
   ['topK 1000', topK(1000), 1000, 988371],
 ]
 
+// As above, with NoBadWordsLogitsProcessor(…, eos_token_id=[8]), MinLengthLogitsProcessor(8 and 7, [2, 5]),
+// MinNewTokensLengthLogitsProcessor(4, 4 and 3, [2]), ForcedEOSTokenLogitsProcessor(8 and 9, [2]), and
+// ForcedBOSTokenLogitsProcessor(3), where the last one has seen the ids [7].
+const only = (token: number) => logits.map((_, i) => (i === token ? 0 : x))
+const constrained: [name: string, constraint: LogitProcessor, expected: number[], history?: number[]][] = [
+  [
+    'badWords',
+    badWords(
+      [[3], [7, 2], [1, 7, 9], [4, 7, 5], [8], [2, 4, 7, 2, 1, 7, 6], [0, 7, 2, 4, 7, 2, 1, 7, 4]],
+      new Set([8]),
+    ),
+    [1.5, -0.3, x, x, -1.9, 2.2, x, 3.1, -0.8, x],
+  ],
+  ['minimumLength 8', minimumLength(8, new Set([2, 5])), [1.5, -0.3, x, 0.4, -1.9, x, 0.4, 3.1, -0.8, 1.1]],
+  ['minimumLength 7', minimumLength(7, new Set([2, 5])), logits],
+  ['minimumLength 4 + 4', minimumLength(4 + 4, new Set([2])), [1.5, -0.3, x, 0.4, -1.9, 2.2, 0.4, 3.1, -0.8, 1.1]],
+  ['minimumLength 4 + 3', minimumLength(4 + 3, new Set([2])), logits],
+  ['forcedToken as the eighth', forcedToken(7, 2), only(2)],
+  ['forcedToken as the ninth', forcedToken(8, 2), logits],
+  ['forcedToken as the second', forcedToken(1, 3), logits],
+  ['forcedToken as the second of one', forcedToken(1, 3), only(3), [7]],
+]
+
 describe('logit processors', () => {
   it.each(golden)('%s equals transformers', (_name, processors, expected) => {
     const scores = apply(processors)
     expect(scores.map((score) => score === x)).toEqual(expected.map((score) => score === x))
     for (const [i, score] of scores.entries()) if (score !== x) expect(score).toBeCloseTo(expected[i], 5)
+  })
+
+  it.each(constrained)('%s equals transformers', (_name, constraint, expected, history = ids) => {
+    expect(apply([constraint], logits, history)).toEqual(expected.map(Math.fround))
   })
 
   it.each(large)('%s keeps the tokens that transformers keeps of 50257', (_name, processor, kept, idSum) => {
@@ -126,6 +145,9 @@ describe('logit processors', () => {
     () => minP(2),
     () => repetitionPenalty(0),
     () => noRepeatNgram(0),
+    () => badWords([[1], []]),
+    () => minimumLength(-1, new Set()),
+    () => minimumLength(1.5, new Set()),
     () => logitBias([[-1, 0]]),
     () => apply([logitBias([[10, 1]])]),
   ])('refuses %s', (make) => {

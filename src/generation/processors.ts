@@ -49,25 +49,6 @@ export function repetitionPenalty(penalty: number): LogitProcessor {
 }
 
 /**
- * Bans the tokens that would complete an n-gram the row already has (Paulus et al. 2018, §2.5, for any n).
- *
- * @param size n, a whole number ≥ 1; 1 bans every token of the row
- * @throws UsageError for another size
- */
-export function noRepeatNgram(size: number): LogitProcessor {
-  requireRange('noRepeatNgram', size, Number.isInteger(size) && size >= 1, 'a whole number ≥ 1')
-  return (logits, ids) => {
-    const prefixStart = ids.length + 1 - size
-    for (let start = 0; start < prefixStart; start++) {
-      let matching = 0
-      while (matching < size - 1 && ids[start + matching] === ids[prefixStart + matching]) matching++
-      const banned = ids[start + size - 1]
-      if (matching === size - 1 && banned < logits.length) logits[banned] = -Infinity
-    }
-  }
-}
-
-/**
  * Divides the logits by a temperature: below 1 sharpens the distribution, above 1 flattens it.
  *
  * @throws UsageError for a temperature that is not > 0
@@ -130,7 +111,8 @@ export function largest(values: Float32Array): number {
   return best
 }
 
-function requireRange(name: string, value: number, valid: boolean, expected: string): void {
+/** @throws UsageError where a value is not valid */
+export function requireRange(name: string, value: number, valid: boolean, expected: string): void {
   if (!valid) throw new UsageError(`${name}: expected ${expected}, got ${value}`)
 }
 

@@ -84,6 +84,9 @@ describe('errors', () => {
     () => beamSearch({ beams: 0 }),
     () => beamSearch({ beams: 2, returnSequences: 3 }),
     () => beamSearch({ beams: 2, lengthPenalty: Number.NaN }),
+    () => beamSearch({ beams: 4, beamGroups: 3 }),
+    () => beamSearch({ beams: 4, beamGroups: 0 }),
+    () => beamSearch({ beams: 4, beamGroups: 2, diversityPenalty: -1 }),
   ])('refuses options out of range: %s', (make) => {
     expect(make).toThrow(UsageError)
   })

@@ -39,8 +39,13 @@ export interface SamplingOptions {
 export interface BeamSearchOptions {
   /** Number of sequences that are continued side by side. */
   readonly beams: number
-  /** Exponent α in score = Σ log p / length^α: above 0 favours long sequences, below 0 short ones; 1 where absent. */
+  /** Exponent α of the length that scores are divided by: above 0 favours long sequences, below 0 short ones; 1 where absent. */
   readonly lengthPenalty?: number
+  /**
+   * What of the length has that exponent: `plain` (where absent) divides by length^α, as Hugging Face does; `gnmt` by
+   * ((5 + length)/6)^α (Wu et al. 2016, §7), as the Transformer's paper does with α = 0.6 (Vaswani et al. 2017, §6.1).
+   */
+  readonly lengthNormalization?: 'plain' | 'gnmt'
   /** How many of the best sequences to return, at most `beams`; 1 where absent. */
   readonly returnSequences?: number
   /**
@@ -48,6 +53,13 @@ export interface BeamSearchOptions {
    * its present length, cannot beat the worst of them; 'never' when it could not even at the best length.
    */
   readonly earlyStopping?: boolean | 'never'
+  /**
+   * Into how many groups the beams are divided, each of which searches by itself but for the penalty; divides `beams`; 1
+   * where absent. The best sequences of all groups are returned.
+   */
+  readonly beamGroups?: number
+  /** What each use of a token in a step's earlier groups takes from its log probability in later ones, ≥ 0; 0 where absent. */
+  readonly diversityPenalty?: number
 }
 
 /** Always the most likely token, the first of equals. */
@@ -88,22 +100,41 @@ export function nucleus(p: number, options: Omit<SamplingOptions, 'topP'> = {}):
 
 /**
  * Beam search (Graves 2012, §2.5; Sutskever et al. 2014, §3.2) with scores Σ log p / length^lengthPenalty, where length
- * counts generated tokens with the end-of-sequence token; equal to `generate(num_beams=…)` of transformers 5.
+ * counts generated tokens with the end-of-sequence token; equal to `generate(num_beams=…)` of transformers 5. With groups
+ * it is diverse beam search under Hamming diversity (Vijayakumar et al. 2018, §4, algorithm 1).
  *
  * @throws UsageError for an option out of range
  */
 export function beamSearch(options: BeamSearchOptions): BeamStrategy {
-  const { beams, lengthPenalty = 1, returnSequences = 1, earlyStopping = false } = options
-  if (!Number.isInteger(beams) || beams < 1) {
-    throw new UsageError(`beamSearch: expected beams to be a whole number ≥ 1, got ${beams}`)
+  const strategy = {
+    kind: 'beam' as const,
+    beams: options.beams,
+    lengthPenalty: options.lengthPenalty ?? 1,
+    lengthNormalization: options.lengthNormalization ?? 'plain',
+    returnSequences: options.returnSequences ?? 1,
+    earlyStopping: options.earlyStopping ?? false,
+    beamGroups: options.beamGroups ?? 1,
+    diversityPenalty: options.diversityPenalty ?? 0,
   }
-  if (!Number.isInteger(returnSequences) || returnSequences < 1 || returnSequences > beams) {
+  checkBeams(strategy)
+  return strategy
+}
+
+function checkBeams({ beams, lengthPenalty, returnSequences, beamGroups, diversityPenalty }: BeamStrategy): void {
+  const isCount = (value: number) => Number.isInteger(value) && value >= 1
+  if (!isCount(beams)) throw new UsageError(`beamSearch: expected beams to be a whole number ≥ 1, got ${beams}`)
+  if (!isCount(returnSequences) || returnSequences > beams) {
     throw new UsageError(`beamSearch: expected returnSequences from 1 to ${beams} (beams), got ${returnSequences}`)
   }
   if (!Number.isFinite(lengthPenalty)) {
     throw new UsageError(`beamSearch: expected lengthPenalty to be a number, got ${lengthPenalty}`)
   }
-  return { kind: 'beam', beams, lengthPenalty, returnSequences, earlyStopping }
+  if (!isCount(beamGroups) || beams % beamGroups !== 0) {
+    throw new UsageError(`beamSearch: expected beamGroups to divide ${beams} (beams), got ${beamGroups}`)
+  }
+  if (!(diversityPenalty >= 0 && diversityPenalty < Infinity)) {
+    throw new UsageError(`beamSearch: expected diversityPenalty to be a number ≥ 0, got ${diversityPenalty}`)
+  }
 }
 
 /** Inverts the distribution function of softmax(logits) at `position` in [0, 1). */
@@ -126,10 +157,13 @@ function draw(logits: Float32Array, position: number): number {
 }
 
 function requireFinite(value: number): number {
-  if (!Number.isFinite(value)) {
-    throw new RuntimeError(
-      `Choosing a token: expected finite logits, got ${value}; the model's weights or the logit processors leave no token`,
-    )
-  }
-  return value
+  if (Number.isFinite(value)) return value
+  throw new RuntimeError(
+    `Choosing a token: expected finite logits, got ${value}; the model's weights or the logit processors leave no token`,
+  )
+}
+
+/** The token that was chosen. @throws RuntimeError where there was none to choose */
+export function requireToken(token: number | undefined): number {
+  return token ?? requireFinite(Number.NaN)
 }

@@ -1,4 +1,4 @@
-import type { Decoder } from './types.js'
+import type { Decoder, TokenCandidates } from './types.js'
 
 const VOCABULARY_SIZE = 12
 
@@ -36,6 +36,35 @@ export class TableDecoder implements Decoder {
       if (row.length > this.contextLength) throw new RangeError(`${row.length} tokens fed to ${this.contextLength}`)
       return tableLogits(row.at(-2) ?? 0, row[row.length - 1])
     })
+  }
+}
+
+/** The same, but it also finds the best tokens of its rows. */
+export class CandidateTableDecoder extends TableDecoder {
+  /** How many tokens of a row were asked for, call by call. */
+  readonly counts: number[] = []
+
+  async startCandidates(prompts: readonly (readonly number[])[], count: number): Promise<TokenCandidates> {
+    return this.#best(await this.start(prompts), count)
+  }
+
+  async stepCandidates(tokens: readonly number[], count: number): Promise<TokenCandidates> {
+    return this.#best(await this.step(tokens), count)
+  }
+
+  #best(rows: Float32Array[], count: number): TokenCandidates {
+    if (!(count >= 1 && count <= VOCABULARY_SIZE)) throw new RangeError(`${count} of ${VOCABULARY_SIZE} tokens`)
+    this.counts.push(count)
+    const best = rows.flatMap((logits) => {
+      const partition = Math.log(logits.reduce((sum, logit) => sum + Math.exp(logit), 0))
+      const all = [...logits].map((logit, token) => ({ token, logProbability: logit - partition }))
+      return all.sort((a, b) => b.logProbability - a.logProbability).slice(0, count)
+    })
+    return {
+      count,
+      ids: Int32Array.from(best, ({ token }) => token),
+      logProbabilities: Float32Array.from(best, ({ logProbability }) => logProbability),
+    }
   }
 }
 

@@ -27,6 +27,17 @@ export interface Decoder {
   step(tokens: readonly number[]): Promise<Float32Array[]>
 
   /**
+   * {@link Decoder.start}, but of each row only its most likely next tokens leave the engine. A decoder that has this has
+   * {@link Decoder.stepCandidates} too.
+   *
+   * @param count how many tokens of each row are wanted, from 1 to vocabularySize
+   */
+  startCandidates?(prompts: readonly (readonly number[])[], count: number): Promise<TokenCandidates>
+
+  /** {@link Decoder.step}, as {@link Decoder.startCandidates}. */
+  stepCandidates?(tokens: readonly number[], count: number): Promise<TokenCandidates>
+
+  /**
    * Makes row i continue what row `source[i]` has so far (beam search); also shrinks or grows the batch.
    *
    * @param source a row of the present batch for each row of the next one
@@ -35,6 +46,16 @@ export interface Decoder {
 
   /** Frees the caches. */
   dispose?(): Promise<void>
+}
+
+/** The most likely next tokens of each row. */
+export interface TokenCandidates {
+  /** How many there are of each row. */
+  readonly count: number
+  /** Token ids by falling logits, of equal ones the smallest first, [rows, count]. */
+  readonly ids: Int32Array
+  /** Their log softmax(logits), [rows, count]. */
+  readonly logProbabilities: Float32Array
 }
 
 /** How to continue a prompt and when to stop. */
@@ -63,6 +84,21 @@ export interface GenerationOptions {
   /** Never generates an n-gram of this many tokens twice. */
   readonly noRepeatNgramSize?: number
 
+  /** Sequences of token ids that are never generated. */
+  readonly badWords?: readonly (readonly number[])[]
+
+  /** No end-of-sequence token comes before prompt and text together have this many tokens. */
+  readonly minLength?: number
+
+  /** No end-of-sequence token comes before the text has this many tokens. */
+  readonly minNewTokens?: number
+
+  /** The token behind a prompt of one token, the decoder's start: a language's token, say. */
+  readonly forcedBosTokenId?: number
+
+  /** The last token of a text that comes to its limit. */
+  readonly forcedEosTokenId?: number
+
   /** Added to the logits of some tokens: [token id, bias]. */
   readonly logitBias?: Iterable<readonly [number, number]>
 
@@ -86,7 +122,7 @@ export interface GenerationResult {
 
   readonly finishReason: FinishReason
 
-  /** Beam search only: sum of log probabilities / length^lengthPenalty. */
+  /** Beam search only: sum of log probabilities, less diversity penalties, divided as the length penalty says. */
   readonly score?: number
 }
 
