@@ -1,9 +1,9 @@
-import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { availableParallelism, loadavg, tmpdir } from 'node:os'
+import { loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { milliseconds, note, openMpEnvironment, python, pythonImports, wholeNumber } from './command-line.js'
 import { checkEmbeddings, writeOnnxFolder } from './encode-model.js'
 import { describeMachine, formatMachine, formatTable, interleave, type Measurement, summarize } from './harness.js'
 import { peersFolder } from './javascript-peers.js'
@@ -145,9 +145,7 @@ function isTransformersJs(key: Key): boolean {
 
 function commandOf(key: Key): Pick<SideCommand, 'command' | 'environment'> {
   if (!key.startsWith('pytorch')) return { command: process.execPath }
-  const threads = process.env.OMP_NUM_THREADS ?? String(availableParallelism())
-  // Without PASSIVE threads spin after each operation, which slows PyTorch too.
-  return { command: python(), environment: { OMP_NUM_THREADS: threads, OMP_WAIT_POLICY: 'PASSIVE' } }
+  return { command: python(), environment: openMpEnvironment() }
 }
 
 function scriptOf(key: Key): string {
@@ -162,15 +160,11 @@ function findPeers(): PeerKey[] {
   if (!isInstalled) {
     note('transformers.js is not installed: left out (npm install --prefix bench/peers/encode installs it)')
   }
-  const hasPython = spawnSync(python(), ['-c', 'import torch, transformers']).status === 0
+  const hasPython = pythonImports('torch', 'transformers')
   if (!hasPython) note('no PyTorch here: left out (set HEDDLE_PYTHON to a Python that imports torch and transformers)')
   const transformersJs: PeerKey[] = ['transformersjs', 'transformersjsSorted']
   const pytorch: PeerKey[] = ['pytorch', 'pytorchSorted']
   return [...(isInstalled ? transformersJs : []), ...(hasPython ? pytorch : [])]
-}
-
-function python(): string {
-  return process.env.HEDDLE_PYTHON ?? 'python3'
 }
 
 function readTexts({ texts: path, count }: Options): string[] {
@@ -250,14 +244,6 @@ function formatRatio(name: string, { ratio, ratioSpread, bestRatio, processorRat
   return `Ratio to ${name}: ${ratio.toFixed(2)} (${spread}; processor time ${processorRatio.toFixed(2)})`
 }
 
-function milliseconds(seconds: number): string {
-  return (seconds * 1000).toFixed(1)
-}
-
-function note(text: string): void {
-  process.stderr.write(`${text}\n`)
-}
-
 function parseOptions(args: readonly string[]): Options | 'help' {
   const values = parseWords(args)
   if (values.help) return 'help'
@@ -270,12 +256,6 @@ function parseOptions(args: readonly string[]): Options | 'help' {
   const count = wholeNumber('count', values.count ?? (quick ? '32' : '512'))
   const groups = quick ? 2 : wholeNumber('groups', values.groups ?? '5')
   return { model, texts, count, groups, quick, peers: !values['no-peers'], json }
-}
-
-function wholeNumber(name: string, given: string): number {
-  const value = Number(given)
-  if (Number.isSafeInteger(value) && value >= 1) return value
-  throw new BenchmarkError(`--${name} must be a whole number of 1 or more, got '${given}'`, 2)
 }
 
 function parseWords(args: readonly string[]) {

@@ -1,9 +1,9 @@
-import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { availableParallelism, loadavg, tmpdir } from 'node:os'
+import { loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { milliseconds, note, openMpEnvironment, python, pythonImports, wholeNumber } from './command-line.js'
 import { type FinetuneStart, writeStart } from './finetune-start.js'
 import {
   describeMachine,
@@ -87,7 +87,7 @@ export async function run(args: readonly string[]): Promise<number> {
 
 async function measure(options: Options, folder: string): Promise<void> {
   const loadBefore = loadavg()[0]
-  const hasPyTorch = spawnSync(python(), ['-c', 'import torch, transformers']).status === 0
+  const hasPyTorch = pythonImports('torch', 'transformers')
   if (!hasPyTorch) note('no PyTorch here: left out (set HEDDLE_PYTHON to a Python that imports torch and transformers)')
   const start = (probability: number) => writeStart(options.model, options.texts, { folder, dropout: probability })
   if (hasPyTorch) await compareTraining(await start(0))
@@ -143,18 +143,8 @@ function startPyTorch({ model, batches }: FinetuneStart, warmupSteps: number, co
   // This file runs from dist/bench/.
   const script = fileURLToPath(new URL('../../bench/peers/pytorch_finetune.py', import.meta.url))
   const config = JSON.stringify({ model, batches, warmupSteps, learningRate, compile: compiled })
-  const threads = process.env.OMP_NUM_THREADS ?? String(availableParallelism())
-  return Side.start({
-    name: 'PyTorch',
-    command: python(),
-    arguments: [script, config],
-    // Without PASSIVE threads spin after each operation, which slows PyTorch too.
-    environment: { OMP_NUM_THREADS: threads, OMP_WAIT_POLICY: 'PASSIVE' },
-  })
-}
-
-function python(): string {
-  return process.env.HEDDLE_PYTHON ?? 'python3'
+  const environment = openMpEnvironment()
+  return Side.start({ name: 'PyTorch', command: python(), arguments: [script, config], environment })
 }
 
 /** The times divided by the tokens of their batches, which differ several times over. */
@@ -247,14 +237,6 @@ function formatRatio(ratios: Ratios | undefined): string {
   return `Ratio ${ratios.ratio.toFixed(2)} (${rest})`
 }
 
-function milliseconds(seconds: number): string {
-  return (seconds * 1000).toFixed(1)
-}
-
-function note(text: string): void {
-  process.stderr.write(`${text}\n`)
-}
-
 function parseOptions(args: readonly string[]): Options | 'help' {
   const values = parseWords(args)
   if (values.help) return 'help'
@@ -270,12 +252,6 @@ function parseOptions(args: readonly string[]): Options | 'help' {
     warmup: quick ? 1 : wholeNumber('warmup', values.warmup ?? '4'),
   }
   return { model, texts, ...turns, quick, compile, json }
-}
-
-function wholeNumber(name: string, given: string): number {
-  const value = Number(given)
-  if (Number.isSafeInteger(value) && value >= 1) return value
-  throw new BenchmarkError(`--${name} must be a whole number of 1 or more, got '${given}'`, 2)
 }
 
 function parseWords(args: readonly string[]) {

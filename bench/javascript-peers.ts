@@ -26,7 +26,7 @@ export const javaScriptPeers: readonly JavaScriptPeer[] = [
   { key: 'jaxjs', name: 'jax-js', script: 'jaxjs-training.mjs', packages: ['@jax-js/jax'] },
 ]
 
-/** Losses of the first steps that differ by more are of another model or optimizer; float32 explains a millionth. */
+/** Losses of a GPT's first steps that differ by more are of another model or optimizer; float32 explains a millionth. */
 const lossTolerance = 2e-5
 
 /** The folder of the peers' scripts and packages: HEDDLE_PEERS, or else bench/peers. */
@@ -54,9 +54,14 @@ export function startPeer({ name, script }: JavaScriptPeer, config: object, star
 /**
  * Checks that two sides train the same model: as many parameters, and the same losses where both tell them.
  *
+ * @param tolerance by how much losses may differ
  * @throws BenchmarkError where they do not
  */
-export function checkSameTraining(ours: Pick<Side, 'name' | 'ready'>, peer: Pick<Side, 'name' | 'ready'>): void {
+export function checkSameTraining(
+  ours: Pick<Side, 'name' | 'ready'>,
+  peer: Pick<Side, 'name' | 'ready'>,
+  tolerance = lossTolerance,
+): void {
   const { parameters, losses } = ours.ready
   if (peer.ready.parameters !== parameters) {
     throw new BenchmarkError(
@@ -65,7 +70,7 @@ export function checkSameTraining(ours: Pick<Side, 'name' | 'ready'>, peer: Pick
   }
   if (losses === undefined || peer.ready.losses === undefined) return
   const theirs = peer.ready.losses
-  const differs = losses.some((loss, i) => !(Math.abs(loss - theirs[i]) <= lossTolerance))
+  const differs = losses.some((loss, i) => !(Math.abs(loss - theirs[i]) <= tolerance))
   if (differs || theirs.length !== losses.length) {
     const list = (values: readonly number[]) => values.map((value) => value.toFixed(5)).join(' ')
     throw new BenchmarkError(

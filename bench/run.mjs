@@ -15,10 +15,12 @@ const BUILT = join(ROOT, 'dist', 'index.js')
 const TARGET = join(ROOT, 'dist', 'bench')
 
 const BENCHMARKS = {
-  training: 'training steps per second of a GPT, next to PyTorch, TensorFlow.js and jax-js',
+  training: 'training steps of a GPT and of a Transformer, next to PyTorch, TensorFlow.js and jax-js',
   tokenizers: 'training tokenizers and encoding with them, next to Hugging Face',
   encode: 'sentences to vectors, next to transformers.js and PyTorch',
   finetune: 'fine-tuning steps of a sentence classifier, next to PyTorch',
+  translate: 'translation by beam search, next to PyTorch and CTranslate2',
+  growth: 'how time and memory of a Transformer grow with length',
 }
 
 const USAGE = `usage: npm run bench -- NAME [options]    (NAME --help lists the options)
