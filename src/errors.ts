@@ -45,6 +45,9 @@ export class TokenizerError extends HeddleError {
   override readonly exitCode = 3
 }
 
+/** A server that cannot be reached, fails, or cuts off its answer; the message names its host. */
+export class NetworkError extends HeddleError {}
+
 /** Training that cannot go on: the loss is not a number, or memory would not suffice. */
 export class TrainingError extends HeddleError {}
 

@@ -31,7 +31,7 @@ export function register(program: Command): void {
     .command('generate')
     .summary('continue a text')
     .description(
-      'Continue a text with a GPT. The text streams to standard output; with --json the result comes at the end.',
+      'Continue a text with a language model. The text streams to standard output; with --json the result comes at the end.',
     )
     .addOption(modelOption())
     .addOption(new Option('--prompt <text>', 'the text to continue').conflicts('ids'))

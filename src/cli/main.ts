@@ -7,9 +7,11 @@ import { register as evaluate } from './eval.js'
 import { register as fill } from './fill.js'
 import { register as generate } from './generate.js'
 import { register as inspect } from './inspect.js'
+import { localModel } from './local-model.js'
 import { register as logits } from './logits.js'
 import { describeError, exitCodeOf, printMessage, surviveBrokenPipes } from './output.js'
 import { register as plot } from './plot.js'
+import { register as pull } from './pull.js'
 import { register as runs } from './runs.js'
 import { register as search } from './search.js'
 import { register as summarize } from './summarize.js'
@@ -28,7 +30,10 @@ export interface CommandGroup {
 /** Every command of the program: a new one is a file here with a `register` function, and its name in this list. */
 export const commandGroups: readonly CommandGroup[] = [
   { heading: 'Train and evaluate:', commands: [train, evaluate, runs, tokenizer] },
-  { heading: 'Use a model:', commands: [generate, translate, summarize, classify, answer, tag, fill, embed, search] },
+  {
+    heading: 'Use a model:',
+    commands: [pull, generate, translate, summarize, classify, answer, tag, fill, embed, search],
+  },
   { heading: 'Look inside:', commands: [inspect, logits, plot] },
 ]
 
@@ -57,6 +62,7 @@ export function createProgram(groups: readonly CommandGroup[] = commandGroups): 
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({ outputError: (text, write) => write(`heddle: ${toOneLine(text)}\n`) })
     .exitOverride()
+    .hook('preAction', (_program, command) => openModel(command))
   for (const { heading, commands } of groups) {
     program.commandsGroup(heading)
     for (const register of commands) register(program)
@@ -88,6 +94,12 @@ export async function main(args: readonly string[], program: Command = createPro
 export async function run(): Promise<void> {
   surviveBrokenPipes()
   process.exitCode = await main(process.argv.slice(2))
+}
+
+/** Puts a path in the place of a model's name: every command that takes one takes models of the hub. */
+async function openModel(command: Command): Promise<void> {
+  const model: unknown = command.getOptionValue('model')
+  if (typeof model === 'string') command.setOptionValue('model', await localModel(model))
 }
 
 function formatStack(error: Error): string {

@@ -5,7 +5,7 @@ import { positiveInteger } from './output.js'
 export function modelOption(): Option {
   return new Option(
     '--model <directory>',
-    'a checkpoint, or a training run whose best one is taken',
+    'a checkpoint, a training run whose best one is taken, or OWNER/NAME of the Hugging Face hub',
   ).makeOptionMandatory()
 }
 

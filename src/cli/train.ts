@@ -4,6 +4,7 @@ import { readTextFile } from '../hub/files.js'
 import type { Device } from '../runtime/index.js'
 import { parseRecipe } from '../training/recipe.js'
 import { runRecipe } from '../training/run.js'
+import { DownloadDisplay } from './download-display.js'
 import { deviceOption } from './options.js'
 import { action, type GlobalOptions, printText } from './output.js'
 import { formatCount, formatDuration, Progress } from './progress.js'
@@ -33,6 +34,7 @@ async function train(argument: string | undefined, options: TrainCommandOptions)
   const { file, sets } = recipeAndSets(argument, options.set)
   const recipe = parseRecipe(readTextFile(file), file, sets)
   const progress = new Progress()
+  const downloads = new DownloadDisplay()
   const interrupt = new AbortController()
   const stop = () => {
     progress.note('Stopping after this step; the run can be resumed with --resume.')
@@ -47,6 +49,11 @@ async function train(argument: string | undefined, options: TrainCommandOptions)
       device: options.device,
       signal: interrupt.signal,
       onWarning: (message) => progress.note(`heddle: ${message}`),
+      download: {
+        signal: interrupt.signal,
+        onProgress: (state) => downloads.update(state),
+        onMessage: (message) => downloads.note(`heddle: ${message}`),
+      },
       onTokenize: (done) => progress.prepare('tokenizing', done),
       onStart: ({ parameters, size, step }) => {
         progress.countIn(size.unit)
@@ -69,6 +76,7 @@ async function train(argument: string | undefined, options: TrainCommandOptions)
     return result
   } finally {
     process.removeListener('SIGINT', stop)
+    downloads.finish()
     progress.finish()
   }
 }

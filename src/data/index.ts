@@ -15,6 +15,7 @@ export {
   readMultiLabelled,
 } from './labelled.js'
 export { LengthBatches } from './length-batches.js'
+export { type ParallelOptions, type ParallelText, readParallel } from './parallel.js'
 export { type DataRecord, type RecordOptions, readRecords } from './records.js'
 export { type Relation, type RelationOptions, readRelations, type Span } from './relations.js'
 export { readSentences, type SentencesPiece, splitSentences } from './sentences.js'
@@ -30,6 +31,8 @@ export {
   schemeOfTags,
   type TagScheme,
 } from './tag-scheme.js'
+export { sourceForm, type TextForm, targetForm } from './text-form.js'
+export { TokenBatches } from './token-batches.js'
 export { type TokenCacheOptions, type TokenizeProgress, type TokenSource, tokenizeFiles } from './token-cache.js'
 export { MemoryTokenStore, sliceTokens, type TokenIds, type TokenRange, type TokenStore } from './token-store.js'
 export {

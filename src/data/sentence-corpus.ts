@@ -69,12 +69,15 @@ export async function loadSentenceFiles(
   { tokenizer, wholeWords, documentsNeeded = 1, ...data }: SentenceOptions & Omit<CorpusOptions, 'train'>,
   cache: TokenCacheOptions = {},
 ): Promise<SentenceStore> {
-  const { sep } = tokenizer.specialTokens
-  if (sep === undefined) throw new DataError('sentences: expected a tokenizer with a separator such as [SEP]')
-  const encoder = sentenceEncoder(tokenizer, sep.token, wholeWords)
-  const source = { files: findFiles(files), tokenizer: encoder, endDocuments: false, documentBorder: sep.token }
+  const { sep, eos } = tokenizer.specialTokens
+  const border = sep ?? eos
+  if (border === undefined) {
+    throw new DataError('sentences: expected a tokenizer with a separator such as [SEP], or with an end of texts')
+  }
+  const encoder = sentenceEncoder(tokenizer, border.token, wholeWords)
+  const source = { files: findFiles(files), tokenizer: encoder, endDocuments: false, documentBorder: border.token }
   const store = await tokenizeFiles({ ...source, ...readingOptions(data) }, cache)
-  const found = SentenceStore.of(store, wholeWords ? 2 * sep.id : sep.id, wholeWords)
+  const found = SentenceStore.of(store, wholeWords ? 2 * border.id : border.id, wholeWords)
   checkDocuments(found, documentsNeeded, files)
   return found
 }

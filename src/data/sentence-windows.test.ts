@@ -31,6 +31,16 @@ describe('SentenceWindows', () => {
     ])
   })
 
+  it('know where their sentences begin, separators among them', () => {
+    const windows = new SentenceWindows(storeOf(documents), { length: 6 })
+    const all = Array.from({ length: windows.count }, (_, i) => windows.sentenceStarts(i))
+    // [10 11 | 12 | 13 14 | border], [20 | 21 22], and the long sentence in two.
+    expect(windowsOf(documents, { length: 6 }).map((window) => window.length)).toEqual([5, 3, 6, 3])
+    expect(all).toEqual([[0, 2, 3], [0, 1], [0], [0]])
+    const across = new SentenceWindows(storeOf(documents.slice(0, 2)), { length: 9 })
+    expect(across.sentenceStarts(0)).toEqual([0, 2, 3, 5, 6, 7])
+  })
+
   it('hold every token once, in order, and are cut between sentences where these fit', () => {
     const sizes = fc.array(fc.array(fc.integer({ min: 1, max: 12 }), { minLength: 1, maxLength: 6 }), { minLength: 1 })
     fc.assert(

@@ -34,7 +34,7 @@ export interface EncoderLike extends Module {
   forward(input: EncoderInput): Tensor
 }
 
-/** A model that reads ids [B, T]: a GPT. */
+/** A model that reads ids [B, T]: a GPT or a Llama. */
 export interface CausalLike extends Module {
   forward(ids: Tensor): Tensor
 }
@@ -71,7 +71,7 @@ export async function encoderAttention(model: EncoderLike, sequence: TokenSequen
   return layers.map(({ layer }) => layer)
 }
 
-/** The attention weights of a GPT for a sequence of token ids, layer by layer; those to later tokens are 0. */
+/** The attention weights of a language model for a sequence of token ids, layer by layer; those to later tokens are 0. */
 export async function causalAttention(model: CausalLike, ids: readonly number[]): Promise<AttentionLayer[]> {
   const tokens = input('ids', 'int64', ['batch', 'sequence'])
   const feeds = { ids: { data: BigInt64Array.from(ids, BigInt), shape: [1, ids.length] } }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { input } from '../graph/index.js'
-import { GPT } from '../models/index.js'
+import { type CausalLanguageModel, GPT, Llama, Qwen3 } from '../models/index.js'
 import { initialize } from '../nn/index.js'
 import { evaluate, float32 } from '../runtime/index.js'
 import { CausalDecoder } from './decoder.js'
@@ -9,6 +9,9 @@ import { beamSearch } from './strategies.js'
 
 const config = { vocabularySize: 23, contextLength: 12, layers: 2, heads: 2, width: 8, deviation: 0.5 }
 
+/** Stretches what no text here is long enough for, so that it changes nothing while a text grows. */
+const dynamic = { type: 'dynamic', factor: 2, originalContextLength: 12 } as const
+
 function tinyModel(): GPT {
   const model = new GPT(config)
   initialize(model.parameters(), 7)
@@ -16,7 +19,7 @@ function tinyModel(): GPT {
 }
 
 /** The logits of the last position without a cache. */
-async function uncached(model: GPT, ids: readonly number[]): Promise<number[]> {
+async function uncached(model: CausalLanguageModel, ids: readonly number[]): Promise<number[]> {
   const sequence = input('ids', 'int64', [1, ids.length])
   const logits = float32(await evaluate(model.forward(sequence), { ids: BigInt64Array.from(ids, BigInt) }))
   return [...logits.subarray(-config.vocabularySize)]
@@ -72,4 +75,24 @@ describe('CausalDecoder', () => {
     expectClose(next, await uncached(model, [...ids.slice(6), 22, 21]))
     await decoder.dispose()
   })
+
+  it.each([
+    ['dynamic positions', new Llama({ ...config, rotary: { theta: 50, scaling: dynamic } })],
+    ['shared keys and a window', new Qwen3({ ...config, heads: 4, keyValueHeads: 2, headWidth: 6, slidingWindow: 4 })],
+  ])(
+    'gives what a model with %s gives without a cache, ragged, reordered and beyond the context',
+    async (_name, model) => {
+      initialize(model.parameters(), 7)
+      const decoder = await CausalDecoder.create(model)
+      const texts = [[1, 2, 3, 4, 5], [6], [7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18]]
+      const first = await decoder.start(texts)
+      for (const [row, ids] of texts.entries()) expectClose(first[row], await uncached(model, ids))
+      decoder.reorder([2, 0, 1])
+      const [overflowing, second, third] = await decoder.step([19, 20, 21])
+      expectClose(overflowing, await uncached(model, [13, 14, 15, 16, 17, 18, 19]))
+      expectClose(second, await uncached(model, [1, 2, 3, 4, 5, 20]))
+      expectClose(third, await uncached(model, [6, 21]))
+      await decoder.dispose()
+    },
+  )
 })

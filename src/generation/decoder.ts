@@ -1,26 +1,11 @@
 import { UsageError } from '../errors.js'
 import { input, type Tensor } from '../graph/index.js'
-import { concat, gather } from '../graph/operations/index.js'
-import type { GPTInput } from '../models/index.js'
-import { Mask, type Module } from '../nn/index.js'
+import { concat, gather, range } from '../graph/operations/index.js'
+import type { CausalLanguageModel } from '../models/index.js'
+import { Mask } from '../nn/index.js'
 import { compile, type Device, type Feed, float32, type Program } from '../runtime/index.js'
 import { addedName, CacheBuffer, type CacheSizes, GraphCache, pastName } from './cache.js'
 import type { Decoder } from './types.js'
-
-/** A decoder-only language model, as far as decoding needs to know it. */
-export interface CausalModel extends Module {
-  readonly config: {
-    readonly vocabularySize: number
-    readonly contextLength: number
-    readonly layers: number
-    readonly heads: number
-    readonly width: number
-  }
-  /** ids int64 [B, T] → hidden states [B, T, C]. */
-  readonly transformer: { forward(ids: Tensor, input: GPTInput): Tensor }
-  /** Hidden states → logits. */
-  readonly lm_head: { forward(hidden: Tensor): Tensor }
-}
 
 /** Capacities are multiples of this many positions: more would waste products, fewer copies. */
 const block = 64
@@ -44,16 +29,16 @@ export class CausalDecoder implements Decoder {
   #seen: number[][] = []
   #capacity = 0
 
-  private constructor(program: Program<Record<string, Tensor>>, model: CausalModel) {
+  private constructor(program: Program<Record<string, Tensor>>, model: CausalLanguageModel) {
     this.#program = program
     this.vocabularySize = model.config.vocabularySize
     this.contextLength = model.config.contextLength
-    this.#layers = model.config.layers
-    this.#sizes = cacheSizes(model)
+    this.#layers = model.decoderSizes.layers
+    this.#sizes = model.decoderSizes
   }
 
   /** Compiles the decoding program of a model, whose parameters must have values. */
-  static async create(model: CausalModel, options: { device?: Device } = {}): Promise<CausalDecoder> {
+  static async create(model: CausalLanguageModel, options: { device?: Device } = {}): Promise<CausalDecoder> {
     const program = await compile({ outputs: decodingGraph(model), ...options })
     return new CausalDecoder(program, model)
   }
@@ -149,24 +134,24 @@ export class CausalDecoder implements Decoder {
 }
 
 /** The graph of one step: B rows get T new tokens each, behind up to P cached ones. */
-function decodingGraph(model: CausalModel): Record<string, Tensor> {
+function decodingGraph(model: CausalLanguageModel): Record<string, Tensor> {
   const ids = input('ids', 'int64', ['batch', 'sequence'])
   const positions = input('positions', 'int64', ['batch', 'sequence'])
   const last = input('last', 'int64', ['batch'])
   const hiddenPast = input('hidden', 'float32', ['batch', 1, 1, 'past'])
-  const caches = Array.from({ length: model.config.layers }, (_, layer) => new GraphCache(layer, cacheSizes(model)))
+  const { layers } = model.decoderSizes
+  const caches = Array.from({ length: layers }, (_, layer) => new GraphCache(layer, model.decoderSizes))
   const causal = Mask.causal('sequence').bias.expand(['batch', 1, 'sequence', 'sequence'])
   const mask = new Mask(concat(hiddenPast.expand(['batch', 1, 'sequence', 'past']), causal, { axis: -1 }))
-  const hidden = model.transformer.forward(ids, { positions, mask, caches }) // [B, T, C]
+  // A row's cache holds its positions in order, from 0.
+  const past = range({ limit: 'past' }).expand(['batch', 'past'])
+  const keys = concat(past, positions, { axis: -1 })
+  const hidden = model.decode(ids, { positions, keys, mask, caches }) // [B, T, C]
   const final = gather(hidden.reshape([-1, model.config.width]), last) // [B, C]
-  const outputs: Record<string, Tensor> = { logits: model.lm_head.forward(final) }
+  const outputs: Record<string, Tensor> = { logits: model.logits(final) }
   for (const [layer, { added }] of caches.entries()) {
     outputs[addedName(2 * layer)] = added![0]
     outputs[addedName(2 * layer + 1)] = added![1]
   }
   return outputs
-}
-
-function cacheSizes({ config: { heads, width } }: CausalModel): CacheSizes {
-  return { heads, headWidth: width / heads }
 }

@@ -7,7 +7,7 @@ export {
   type EncoderLike,
   encoderAttention,
 } from './attention-weights.js'
-export { CausalDecoder, type CausalModel } from './decoder.js'
+export { CausalDecoder } from './decoder.js'
 export { generate, generateBatch, streamBatch } from './generate.js'
 export { type DecoderOptions, SequenceToSequenceDecoder } from './sequence-to-sequence-decoder.js'
 export { generateFromSources, type SourceOptions, type SourceResult, streamFromSources } from './sources.js'

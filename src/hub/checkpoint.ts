@@ -4,11 +4,15 @@ import { CheckpointError } from '../errors.js'
 import type { Parameter } from '../graph/index.js'
 import type { Module } from '../nn/index.js'
 import type { Architecture, StoredTensor } from './architecture.js'
+import { assignWeights, type WeightInFile } from './assign-weights.js'
 import { bertArchitectures } from './bert.js'
 import { distilBertArchitectures } from './distilbert.js'
 import { encoderDecoderArchitecture } from './encoder-decoder.js'
 import { makeFolder, readCheckpointTensors, readJson, writeFileAtomically } from './files.js'
+import { isGgufFile } from './gguf/find.js'
+import { loadGguf } from './gguf/load.js'
 import { gpt2Classifier, gpt2LanguageModel } from './gpt2.js'
+import { llamaArchitectures } from './llama.js'
 import { robertaArchitectures } from './roberta.js'
 import { resolveCheckpoint } from './run-directory.js'
 import { serializeSafetensors } from './safetensors.js'
@@ -18,7 +22,7 @@ import { bartArchitecture, marianArchitecture, preNormArchitecture } from './tra
 /** A model read from a directory. */
 export interface LoadedModel<M extends Module = Module> {
   readonly model: M
-  /** The directory with the files, where the one given was a training run's. */
+  /** The directory with the files, where the one given was a training run's; or the GGUF file. */
   readonly directory: string
   /** Tensors of the file that the model has no place for, e.g. another task's head. */
   readonly unused: readonly string[]
@@ -43,22 +47,24 @@ const architectures: readonly Architecture[] = [
   t5Architecture,
   mt5Architecture,
   encoderDecoderArchitecture,
+  ...llamaArchitectures,
 ]
 
 /**
- * Reads a model from a Hugging Face directory (`config.json` and `model.safetensors`, sharded or not), or from a
- * training run's, whose best checkpoint is taken.
+ * Reads a model from a Hugging Face directory (`config.json` and `model.safetensors`, sharded or not), from a training
+ * run's, whose best checkpoint is taken, or from a GGUF file or a directory with one.
  *
  * @throws CheckpointError where a file is missing or damaged, the architecture is unknown, or a tensor is missing or has
  * another shape than config.json says
  */
 export function loadModel(path: string): LoadedModel {
   const directory = resolveCheckpoint(path)
+  if (isGgufFile(directory)) return { directory, ...loadGguf(directory) }
   const configPath = join(directory, 'config.json')
   const config = readJson(configPath)
   const architecture = findArchitecture(config, configPath)
   const model = architecture.create(config, configPath)
-  const unused = assignWeights(model, architecture, directory)
+  const unused = assignWeights(model, architecture, weightsOf(directory), { where: directory, config: 'config.json' })
   return { model, directory, unused }
 }
 
@@ -101,35 +107,8 @@ function findArchitecture(config: unknown, where: string): Architecture {
   return architecture
 }
 
-function assignWeights(model: Module, architecture: Architecture, directory: string): string[] {
-  const parameters = model.parameters()
-  const unused: string[] = []
-  for (const [stored, { shape, data }] of readCheckpointTensors(directory)) {
-    const name = architecture.parameterName(stored, model)
-    if (name === undefined) continue
-    const parameter: Parameter | undefined = parameters[name]
-    if (parameter !== undefined) {
-      checkShape(directory, stored, shape, parameter)
-      parameter.data = architecture.fromFile?.(name, { shape, data }) ?? data
-    } else if (!architecture.ignores(model, name, data)) unused.push(stored)
-  }
-  for (const [path, parameter] of Object.entries(parameters)) {
-    const other = architecture.standIn?.(path)
-    if (other !== undefined) parameter.data ??= parameters[other].data?.slice()
-  }
-  const missing = Object.keys(parameters).filter((path) => parameters[path].data === undefined)
-  if (missing.length === 0) return unused
-  const others = missing.length > 1 ? ` and ${missing.length - 1} more` : ''
-  throw new CheckpointError(
-    `${directory}: the tensor '${missing[0]}'${others} is missing from the weights that config.json asks for`,
-  )
-}
-
-function checkShape(directory: string, name: string, shape: readonly number[], parameter: Parameter): void {
-  if (shape.length === parameter.shape.length && shape.every((size, i) => size === parameter.shape[i])) return
-  throw new CheckpointError(
-    `${directory}: '${name}' has the shape [${shape.join(', ')}], config.json asks for [${parameter.shape.join(', ')}]`,
-  )
+function* weightsOf(directory: string): Generator<WeightInFile> {
+  for (const [name, { shape, data }] of readCheckpointTensors(directory)) yield { name, shape, read: () => data }
 }
 
 function storedTensor(

@@ -207,7 +207,12 @@ function readShards(directory: string, indexPath: string): Map<string, Checkpoin
   return tensors
 }
 
-function weightMap(indexPath: string): Array<[name: string, shard: string]> {
+/**
+ * The shard of each tensor, by the index of a sharded checkpoint.
+ *
+ * @throws CheckpointError where the index is damaged or names a file outside of its folder
+ */
+export function weightMap(indexPath: string): Array<[name: string, shard: string]> {
   const index = readJson(indexPath)
   const map = typeof index === 'object' && index !== null && 'weight_map' in index ? index.weight_map : undefined
   if (typeof map !== 'object' || map === null) {
@@ -292,7 +297,8 @@ export function syncFolder(folder: string): void {
   }
 }
 
-function errorCode(error: unknown): string | undefined {
+/** The system's name of an error, such as ENOENT; undefined where it has none. */
+export function errorCode(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
 }
 

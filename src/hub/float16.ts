@@ -6,11 +6,16 @@ let halfTable: Float32Array | undefined
  * @param halves the bit patterns
  */
 export function halfToFloat32(halves: Uint16Array): Float32Array {
-  // 65,536 patterns are all there are: a table makes the conversion of a checkpoint one look-up a weight.
-  halfTable ??= Float32Array.from({ length: 65_536 }, (_, bits) => decodeHalf(bits))
+  const values = halfValues()
   const result = new Float32Array(halves.length)
-  for (let i = 0; i < halves.length; i++) result[i] = halfTable[halves[i]]
+  for (let i = 0; i < halves.length; i++) result[i] = values[halves[i]]
   return result
+}
+
+/** The values of all 65,536 half-precision bit patterns, which makes a conversion one look-up. */
+export function halfValues(): Float32Array {
+  halfTable ??= Float32Array.from({ length: 65_536 }, (_, bits) => decodeHalf(bits))
+  return halfTable
 }
 
 /**

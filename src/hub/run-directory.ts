@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { CheckpointError } from '../errors.js'
 import { readJson, writeFileAtomically } from './files.js'
+import { findGguf, isGgufFile } from './gguf/find.js'
 
 /** What a training run's directory says about itself, in `run.json`. */
 const schema = z.object({
@@ -50,18 +51,21 @@ export function writeRun(directory: string, state: RunState): void {
 }
 
 /**
- * The checkpoint directory that a path stands for: itself, or a training run's best checkpoint, else its last.
+ * The checkpoint directory that a path stands for: itself, or a training run's best checkpoint, else its last. A GGUF file,
+ * also the only one of a directory, stands for itself.
  *
  * @throws CheckpointError where it is neither
  */
 export function resolveCheckpoint(path: string): string {
-  if (existsSync(join(path, 'config.json'))) return path
+  if (isGgufFile(path) || existsSync(join(path, 'config.json'))) return path
   const run = readRun(path)
   const name = run?.best ?? run?.last
   if (name !== undefined) return join(path, name)
   if (run !== undefined) throw new CheckpointError(`${path}: this training run has not saved a checkpoint yet`)
   if (!existsSync(path))
     throw new CheckpointError(`${path}: no such directory; give one with config.json and model.safetensors`)
+  const file = findGguf(path)
+  if (file !== undefined) return file
   const kind = statSync(path).isDirectory() ? 'has no config.json' : 'is not a directory'
   throw new CheckpointError(`${path}: ${kind}; give a Hugging Face checkpoint or a training run`)
 }

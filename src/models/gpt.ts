@@ -16,6 +16,8 @@ import {
   Module,
   splitHeads,
 } from '../nn/index.js'
+import type { CausalInput, CausalLanguageModel } from './causal.js'
+import type { DecoderSizes } from './sequence-to-sequence.js'
 
 /** Sizes and options of a GPT. */
 export interface GPTConfig {
@@ -42,14 +44,7 @@ export interface GPTConfig {
 }
 
 /** How {@link GPTModel.forward} reads its input where it is not one plain sequence per row. */
-export interface GPTInput {
-  /** Position of each token, int64 [T] or [B, T] (default 0 … T − 1). */
-  readonly positions?: Tensor
-  /** Which positions attend to which (default causal). */
-  readonly mask?: Mask
-  /** One cache per layer, to continue sequences whose keys and values are known. */
-  readonly caches?: readonly LayerCache[]
-}
+export type GPTInput = CausalInput
 
 /**
  * The body of GPT-2: embeddings, pre-norm blocks and a last norm (Radford et al. 2018, §3.1; Radford et al. 2019, §2.3).
@@ -88,7 +83,7 @@ export class GPTModel extends Module {
 }
 
 /** GPT-2 as a language model: the body, and a head that shares the token embedding's weights. Paths are GPT2LMHeadModel's. */
-export class GPT extends Module {
+export class GPT extends Module implements CausalLanguageModel {
   readonly config: GPTConfig
   readonly transformer: GPTModel
   readonly lm_head: Linear
@@ -103,9 +98,22 @@ export class GPT extends Module {
     this.nameParts()
   }
 
+  get decoderSizes(): DecoderSizes {
+    const { layers, heads, width } = this.config
+    return { layers, heads, headWidth: width / heads }
+  }
+
   /** Next-token logits: ids int64 [B, T] → [B, T, V]. */
   forward(ids: Tensor, input: GPTInput = {}): Tensor {
-    return this.lm_head.forward(this.transformer.forward(ids, input)).named('logits')
+    return this.logits(this.decode(ids, input))
+  }
+
+  decode(ids: Tensor, input: GPTInput = {}): Tensor {
+    return this.transformer.forward(ids, input)
+  }
+
+  logits(hidden: Tensor): Tensor {
+    return this.lm_head.forward(hidden).named('logits')
   }
 }
 

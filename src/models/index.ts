@@ -31,6 +31,7 @@ export {
   type EncoderDecoderTokens,
   encoderDecoderFrom,
 } from './bert2bert.js'
+export { type CausalInput, type CausalLanguageModel, isCausalLanguageModel } from './causal.js'
 export {
   type DistilBertConfig,
   DistilBertForMaskedLM,
@@ -74,6 +75,31 @@ export {
   gptCharacter,
 } from './gpt.js'
 export { GPTDecoder } from './gpt-decoder.js'
+export {
+  Llama,
+  LlamaAttention,
+  type LlamaAttentionClass,
+  type LlamaConfig,
+  type LlamaContext,
+  LlamaDecoderLayer,
+  LlamaMLP,
+  LlamaModel,
+} from './llama.js'
+export {
+  llama2_7B,
+  llama3_8B,
+  llama32_1B,
+  Mistral,
+  mistral7B,
+  Qwen2,
+  Qwen3,
+  Qwen3Attention,
+  qwen3_600M,
+  qwen25_500M,
+  smolLM2_135M,
+  smolLM2_360M,
+  smolLM2_1700M,
+} from './llama-family.js'
 export {
   type RobertaConfig,
   RobertaForMaskedLM,

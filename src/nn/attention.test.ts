@@ -288,3 +288,52 @@ describe('heads', () => {
     for (const sum of data) expect(Number(sum)).toBeCloseTo(1, 6)
   })
 })
+
+describe('attention whose heads of queries share those of keys and values', () => {
+  /** Sizes [B, heads, positions, D]: 6 heads of queries on 2 of keys, in one segment or in two. */
+  const [G, each, past] = [2, 3, 2]
+  const q = constant(values(B * G * each * T * D, 5), [B, G * each, T, D])
+  const part = (length: number, seed: number) => constant(values(B * G * length * D, seed), [B, G, length, D])
+  const [k, v, oldK, oldV] = [part(T, 6), part(T, 7), part(past, 8), part(past, 9)]
+  const seed = constant(values(B * G * each * T * D, 10), [B, G * each, T, D])
+
+  /** Each head of keys and values as often as there are heads of queries. */
+  function repeated(x: Tensor): Tensor {
+    const [, , length] = x.shape
+    return x
+      .unsqueeze(2)
+      .expand([B, G, each, length, D])
+      .reshape([B, G * each, length, D])
+  }
+
+  it.each([
+    ['one segment', [k], [v], Mask.causal(T)],
+    ['two segments', [oldK, k], [oldV, v], undefined],
+  ])('is that with heads repeated, and so are its gradients, of %s', async (_name, keys, segments, mask) => {
+    const results = [(x: Tensor) => x, repeated].map((spread) => {
+      const output = attend(q, { keys: keys.map(spread), values: segments.map(spread) }, mask, new Dropout(0))
+      const leaves = { q, ...keys, ...Object.fromEntries(segments.map((x, i) => [`v${i}`, x])) }
+      const found = Object.entries(gradients(output, leaves, { outputGradient: seed }))
+      return { output, ...Object.fromEntries(found.map(([name, gradient]) => [`d${name}`, toDense(gradient)])) }
+    })
+    const [shared, alone] = await Promise.all(
+      results.map(async (outputs) => {
+        const program = await compile({ outputs })
+        const result: Record<string, TensorValue> = await program.run()
+        await program.dispose()
+        return result
+      }),
+    )
+    expect(Object.keys(shared)).toHaveLength(2 + 2 * keys.length)
+    for (const [name, { data }] of Object.entries(alone)) {
+      for (const [i, value] of data.entries()) expect(Number(shared[name].data[i]), name).toBeCloseTo(Number(value), 5)
+    }
+  })
+
+  it('needs as many queries for each', () => {
+    const uneven = constant(values(B * 3 * T * D, 1), [B, 3, T, D])
+    expect(() => attend(uneven, { keys: [k], values: [v] }, undefined, new Dropout(0))).toThrow(
+      /3 heads of queries do not divide among 2/,
+    )
+  })
+})

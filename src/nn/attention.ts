@@ -1,5 +1,5 @@
-import { ConfigError } from '../errors.js'
-import type { Tensor } from '../graph/index.js'
+import { ConfigError, ShapeError } from '../errors.js'
+import { type Dimension, divide, multiply, type Tensor } from '../graph/index.js'
 import { concat, softmax } from '../graph/operations/index.js'
 import { Dropout } from './dropout.js'
 import { Linear, xavier } from './linear.js'
@@ -15,7 +15,7 @@ export interface Segments {
 
 /** Where one layer's keys and values of earlier positions come from when a sequence is continued. */
 export interface LayerCache {
-  /** Puts new keys and values [B, H, T, D] behind the cached ones. */
+  /** Puts new keys and values [B, H, T, D], H their heads, behind the cached ones. */
   extend(k: Tensor, v: Tensor): Segments
 }
 
@@ -33,16 +33,24 @@ export function attend(q: Tensor, segments: Segments, mask: Mask | undefined, dr
   return dotProductAttention(q, segments, { mask, dropout, scale: 1 / Math.sqrt(Number(q.shape[3])) })
 }
 
-/** {@link attend} with another scale than 1/√D: softmax(scale·Q·Kᵀ + mask)·V. */
+/**
+ * {@link attend} with another scale than 1/√D: softmax(scale·Q·Kᵀ + mask)·V.
+ *
+ * Keys and values may have fewer heads than there are queries, each of which then serves as many neighbouring heads of
+ * queries (Ainslie et al. 2023, §2.2). They are not repeated: the queries of a group are further rows of one product.
+ */
 export function dotProductAttention(
   q: Tensor,
   { keys, values }: Segments,
   { mask, dropout, scale }: { mask: Mask | undefined; dropout: Dropout; scale: number },
 ): Tensor {
-  const products = keys.map((k) => q.matmul(k, { transposeB: true, scale })) // each [B, H, T, Sᵢ]
-  const scores = products.length === 1 ? products[0] : concat(...products, { axis: -1 }) // [B, H, T, S]
+  const groups = keys[0].shape[1]
+  const rows = withHeads(q, groups) // [B, G, H/G·T, D]
+  const products = keys.map((k) => rows.matmul(k, { transposeB: true, scale })) // each [B, G, H/G·T, Sᵢ]
+  const joined = products.length === 1 ? products[0] : concat(...products, { axis: -1 }) // [B, G, H/G·T, S]
+  const scores = withHeads(joined, q.shape[1]) // [B, H, T, S]
   const weights = softmax(mask?.apply(scores) ?? scores, { axis: -1 }).named('weights') // [B, H, T, S]
-  const kept = dropout.forward(weights)
+  const kept = withHeads(dropout.forward(weights), groups) // [B, G, H/G·T, S]
   const parts =
     keys.length === 1
       ? [kept]
@@ -50,7 +58,18 @@ export function dotProductAttention(
           -1,
           keys.map((k) => k.shape[2]),
         )
-  return parts.map((part, i) => part.matmul(values[i])).reduce((sum, part) => sum.add(part)) // [B, H, T, D]
+  const mixed = parts.map((part, i) => part.matmul(values[i])).reduce((sum, part) => sum.add(part))
+  return withHeads(mixed, q.shape[1]) // [B, H, T, D]
+}
+
+/** The rows of all heads divided among another number of heads: x [B, H, T, D] → [B, G, H/G·T, D], without a copy. */
+function withHeads(x: Tensor, heads: Dimension): Tensor {
+  const [batch, given, rows, width] = x.shape
+  if (given === heads) return x
+  const total = multiply(given, rows)
+  const each = divide(total, heads)
+  if (each !== undefined) return x.reshape([batch, heads, each, width])
+  throw new ShapeError(`attention: ${given} heads of queries do not divide among ${heads} heads of keys and values`)
 }
 
 /** [B, T, C] → [B, H, T, C/H]. */

@@ -22,4 +22,14 @@ export { Module } from './module.js'
 export { sinusoidalPositions } from './positions.js'
 export { RelativePositionBias, type RelativePositionOptions, relativePositionBucket } from './relative-position-bias.js'
 export { RMSNorm } from './rms-norm.js'
+export { RotaryPositions, Rotation } from './rotary.js'
+export type {
+  DynamicScaling,
+  LinearScaling,
+  Llama3Scaling,
+  LongScaling,
+  RotaryOptions,
+  RotaryScaling,
+  YarnScaling,
+} from './rotary-scaling.js'
 export { meanOfTokens, PaddedLayout, RaggedLayout, type SequenceLayout, toGrid } from './sequence-layout.js'

@@ -49,6 +49,32 @@ describe('masks', () => {
     }
   })
 
+  it('hide what lies behind a window, by the positions of queries and keys', async () => {
+    const positions = constant([0, 1, 2], [3], 'int64')
+    const rows = [
+      [third, third, third],
+      [third, third, third],
+      [0, half, half],
+    ]
+    expect(await weights(Mask.window(positions, positions, 2))).toEqual([...rows, ...rows])
+    const queries = constant([2, 3, 4, 0, 9, 2], [2, 3], 'int64')
+    const keys = constant([0, 1, 2, 0, 8, 2], [2, 3], 'int64')
+    const [first, second] = [
+      [
+        [0, half, half],
+        [0, 0, 1],
+        [third, third, third],
+      ],
+      [
+        [third, third, third],
+        [0, 1, 0],
+        [0, half, half],
+      ],
+    ]
+    // Position 4 sees nothing within its window, as position 9 would without the key at 8.
+    expect(await weights(Mask.window(queries, keys, 2))).toEqual([...first, ...second])
+  })
+
   it('follow any pattern', async () => {
     const pattern = constant([0, 1, 0, 1, 0, 1, 1, 1, 1], [3, 3], 'bool')
     const rows = [

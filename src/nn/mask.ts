@@ -23,6 +23,17 @@ export class Mask {
     return Mask.where(keep.unsqueeze(1).unsqueeze(1))
   }
 
+  /**
+   * Position t attends only to positions s > t − width, whatever another mask says of those behind it (Jiang et al. 2023, §2).
+   *
+   * @param queries positions t, int64 [T] or [B, T]
+   * @param keys positions s, int64 [S] or [B, S]; the bias is [T, S] or [B, 1, T, S]
+   */
+  static window(queries: Tensor, keys: Tensor, width: number): Mask {
+    const near = queries.unsqueeze(-1).sub(keys.unsqueeze(-2)).less(width) // [T, S] or [B, T, S]
+    return Mask.where(near.rank === 3 ? near.unsqueeze(1) : near)
+  }
+
   /** Any pattern. allowed bool, broadcastable to [B, H, T, S]. */
   static where(allowed: Tensor): Mask {
     return new Mask(where(allowed, scalar(0), scalar(Mask.forbidden)))

@@ -8,7 +8,7 @@ import {
 } from '../generation/attention-weights.js'
 import { loadModel } from '../hub/checkpoint.js'
 import { encoderFamilyOf } from '../models/encoder-families.js'
-import { GPT } from '../models/index.js'
+import { isCausalLanguageModel } from '../models/index.js'
 import { loadTokenizer } from '../tokenizers/node.js'
 import type { Tokenizer } from '../tokenizers/tokenizer.js'
 import { isSequenceToSequence } from '../training/build/encoder-decoder.js'
@@ -39,8 +39,8 @@ export interface AttentionMap {
 }
 
 /**
- * The attention of a model to a text: of an encoder–decoder from the target's tokens to the source's, of a GPT or an encoder
- * among the text's own.
+ * The attention of a model to a text: of an encoder–decoder from the target's tokens to the source's, of a language
+ * model or an encoder among the text's own.
  *
  * @param path a checkpoint or a training run
  * @throws UsageError for a layer or head that does not exist; CheckpointError for a model of another kind
@@ -54,7 +54,9 @@ export async function attentionMap(path: string, options: AttentionMapOptions): 
   const tokenizer = await loadTokenizer(directory)
   const { ids } = await tokenizer.encode(options.source)
   const tokens = labelsOf(tokenizer, ids)
-  const layers = model instanceof GPT ? await causalAttention(model, [...ids]) : await encoderLayers(model, ids, path)
+  const layers = isCausalLanguageModel(model)
+    ? await causalAttention(model, [...ids])
+    : await encoderLayers(model, ids, path)
   return { rows: tokens, columns: tokens, ...choose(layers, layers.length - 1, options) }
 }
 
@@ -75,7 +77,7 @@ async function crossAttentionMap(
 function encoderLayers(model: object, ids: ArrayLike<number>, path: string): Promise<AttentionLayer[]> {
   const isEncoder = 'forward' in model && encoderFamilyOf(model as EncoderLike) !== undefined
   if (isEncoder) return encoderAttention(model as EncoderLike, { ids })
-  throw new CheckpointError(`${path}: attention is shown of a GPT, an encoder or an encoder–decoder`)
+  throw new CheckpointError(`${path}: attention is shown of a language model, an encoder or an encoder–decoder`)
 }
 
 function choose(

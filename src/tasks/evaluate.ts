@@ -7,7 +7,7 @@ import { loadModel } from '../hub/checkpoint.js'
 import { resolveCheckpoint } from '../hub/run-directory.js'
 import { type AnswerMetrics, exactMatch, wordF1 } from '../metrics/answers.js'
 import { perplexity } from '../metrics/perplexity.js'
-import { GPT } from '../models/index.js'
+import { isCausalLanguageModel } from '../models/index.js'
 import { type Device, ProgramCache } from '../runtime/index.js'
 import { ChatTemplate, defaultChatTemplate } from '../tokenizers/chat-template.js'
 import { readChatTemplate } from '../tokenizers/chat-template-file.js'
@@ -37,7 +37,7 @@ export interface LanguageModelReport {
 }
 
 /**
- * Evaluates a GPT on a text: windows of the model's context that do not overlap, every token but the first scored once.
+ * Evaluates a language model on a text: windows of the model's context that do not overlap, every token but the first scored once.
  *
  * @param path a checkpoint or a training run
  * @param file a text of any length, or records with a text each; see `loadText`
@@ -45,8 +45,11 @@ export interface LanguageModelReport {
  */
 export async function evaluateCausalLm(path: string, file: string, device?: Device): Promise<LanguageModelReport> {
   const { model, directory } = loadModel(path)
-  if (!(model instanceof GPT))
-    throw new CheckpointError(`${path}: causal-lm needs a GPT, this is a ${model.constructor.name}`)
+  if (!isCausalLanguageModel(model)) {
+    throw new CheckpointError(
+      `${path}: causal-lm needs a language model such as GPT or Llama, this is a ${model.constructor.name}`,
+    )
+  }
   const tokenizer = await loadTokenizer(directory)
   checkTokenizer(tokenizer, model, directory)
   const text = await loadText(file, tokenizer)
@@ -72,7 +75,7 @@ export async function evaluateCausalLm(path: string, file: string, device?: Devi
 const answersAtOnce = 16
 
 /**
- * Evaluates a GPT by what it writes: prompted translation, question answering. Each prompt is continued greedily up to the
+ * Evaluates a language model by what it writes: prompted translation, question answering. Each prompt is continued greedily up to the
  * end-of-sequence token (or a line's end, where the tokenizer has none) and compared with the completion.
  *
  * @param file prompts with completions, or conversations whose last answer is expected

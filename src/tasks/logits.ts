@@ -1,11 +1,11 @@
 import { CheckpointError, DataError } from '../errors.js'
 import { input } from '../graph/index.js'
 import { loadModel } from '../hub/checkpoint.js'
-import { GPT } from '../models/index.js'
+import { isCausalLanguageModel } from '../models/index.js'
 import { evaluate, float32 } from '../runtime/index.js'
 
 /**
- * The logits that a GPT computes for token ids.
+ * The logits that a language model computes for token ids.
  *
  * @param path a checkpoint or a training run
  * @param ids one sequence
@@ -14,8 +14,11 @@ import { evaluate, float32 } from '../runtime/index.js'
  */
 export async function nextTokenLogits(path: string, ids: readonly number[]) {
   const { model } = loadModel(path)
-  if (!(model instanceof GPT))
-    throw new CheckpointError(`${path}: logits needs a GPT, this is a ${model.constructor.name}`)
+  if (!isCausalLanguageModel(model)) {
+    throw new CheckpointError(
+      `${path}: logits needs a language model such as GPT or Llama, this is a ${model.constructor.name}`,
+    )
+  }
   const { vocabularySize, contextLength } = model.config
   checkIds(ids, vocabularySize)
   if (ids.length === 0 || ids.length > contextLength) {

@@ -1,9 +1,15 @@
-import { rmSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { fixturePath, readFixture } from '../../test/parity/fixtures.js'
 import { CheckpointError, DataError, TokenizerError } from '../errors.js'
 import { beamSearch, sample } from '../generation/strategies.js'
+import { saveModel } from '../hub/checkpoint.js'
+import { Llama } from '../models/index.js'
+import { initialize } from '../nn/index.js'
+import { trainCharacterTokenizer } from '../tokenizers/characters.js'
+import { createTokenizer } from '../tokenizers/node.js'
+import { saveTokenizer } from '../tokenizers/save.js'
 import { nextTokenLogits } from './logits.js'
 import { saveRandomModel, temporaryFolder } from './saved-model.testing.js'
 import { TextGenerator } from './text-generator.js'
@@ -19,10 +25,10 @@ beforeAll(async () => {
 afterAll(() => writer.dispose())
 
 /** Greedy ids by one full pass of the model a token, without a cache. */
-async function greedyIds(prompt: readonly number[], count: number): Promise<number[]> {
+async function greedyIds(prompt: readonly number[], count: number, name = 'model'): Promise<number[]> {
   const ids = [...prompt]
   for (let i = 0; i < count; i++) {
-    const { rows } = await nextTokenLogits(at('model'), ids)
+    const { rows } = await nextTokenLogits(at(name), ids)
     const last = rows[rows.length - 1]
     ids.push(last.indexOf(Math.max(...last)))
   }
@@ -97,5 +103,38 @@ describe('TextGenerator', () => {
     saveRandomModel(at('damaged'), 'ab')
     rmSync(join(at('damaged'), 'model.safetensors'))
     await expect(TextGenerator.load(at('damaged'))).rejects.toThrow(CheckpointError)
+  })
+
+  it('ends at every token that generation_config.json names', async () => {
+    const { ids } = (await writer.complete('abc', { maxNewTokens: 6 }))[0]
+    const directory = at('ending')
+    saveRandomModel(directory, 'abcdefgh')
+    writeFileSync(join(directory, 'generation_config.json'), JSON.stringify({ eos_token_id: [ids[2], 0] }))
+    const ending = await TextGenerator.load(directory)
+    const [result] = await ending.complete('abc', { maxNewTokens: 6 })
+    expect(result).toMatchObject({ ids: ids.slice(0, ids.indexOf(ids[2]) + 1), finishReason: 'stop' })
+    expect((await ending.complete('abc', { maxNewTokens: 6, eosTokenIds: [] }))[0].ids).toEqual(ids)
+    await ending.dispose()
+  })
+
+  it('continues texts with a Llama, as the model itself would', async () => {
+    const tokenizer = createTokenizer(trainCharacterTokenizer('abcdefgh'))
+    const sizes = {
+      vocabularySize: 9,
+      contextLength: 8,
+      layers: 2,
+      heads: 2,
+      keyValueHeads: 1,
+      width: 8,
+      deviation: 0.6,
+    }
+    const model = new Llama(sizes)
+    initialize(model.parameters(), 3)
+    saveModel(at('llama'), model)
+    saveTokenizer(at('llama'), tokenizer, sizes)
+    const llama = await TextGenerator.load(at('llama'))
+    const [{ ids }] = await llama.complete('abc', { maxNewTokens: 5 })
+    await llama.dispose()
+    expect(ids).toEqual(await greedyIds([1, 2, 3], 5, 'llama'))
   })
 })

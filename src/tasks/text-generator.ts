@@ -4,17 +4,18 @@ import { generate, generateBatch } from '../generation/generate.js'
 import type { GenerationOptions, GenerationResult } from '../generation/types.js'
 import { checkTokenizer } from '../hub/check-tokenizer.js'
 import { loadModel } from '../hub/checkpoint.js'
-import { GPT } from '../models/index.js'
+import { type CausalLanguageModel, isCausalLanguageModel } from '../models/index.js'
 import type { Device } from '../runtime/index.js'
 import { loadTokenizer } from '../tokenizers/node.js'
 import type { Tokenizer } from '../tokenizers/tokenizer.js'
+import { readGenerationOptions } from './generation-config.js'
 import { checkIds } from './logits.js'
 
 /** A prompt: text, or token ids that are used as they are. */
 export type Prompt = string | readonly number[]
 
 /**
- * Continues texts with a GPT.
+ * Continues texts with a language model: a GPT, a Llama or one of its relatives.
  *
  * ```ts
  * const writer = await TextGenerator.load('runs/shakespeare')
@@ -22,43 +23,65 @@ export type Prompt = string | readonly number[]
  * ```
  */
 export class TextGenerator {
-  readonly model: GPT
+  readonly model: CausalLanguageModel
   /** Absent where the checkpoint has none; then prompts and results are ids. */
   readonly tokenizer: Tokenizer | undefined
   readonly #decoder: CausalDecoder
+  /** What every generation starts from. */
+  readonly #options: GenerationOptions
 
-  private constructor(model: GPT, tokenizer: Tokenizer | undefined, decoder: CausalDecoder) {
+  private constructor(
+    model: CausalLanguageModel,
+    tokenizer: Tokenizer | undefined,
+    { decoder, eosTokenIds }: { decoder: CausalDecoder; eosTokenIds: readonly number[] | undefined },
+  ) {
     this.model = model
     this.tokenizer = tokenizer
     this.#decoder = decoder
-  }
-
-  /** Makes a generator of a model in memory, e.g. one that is being trained. */
-  static async of(model: GPT, tokenizer?: Tokenizer, options: { device?: Device } = {}): Promise<TextGenerator> {
-    return new TextGenerator(model, tokenizer, await CausalDecoder.create(model, options))
+    this.#options = { ...(tokenizer && { tokenizer }), ...(eosTokenIds && { eosTokenIds }) }
   }
 
   /**
-   * Opens a checkpoint directory or a training run.
+   * Makes a generator of a model in memory, e.g. one that is being trained.
+   *
+   * @param options `eosTokenIds` end every text, instead of the tokenizer's end-of-sequence token
+   */
+  static async of(
+    model: CausalLanguageModel,
+    tokenizer?: Tokenizer,
+    { eosTokenIds, ...options }: { device?: Device; eosTokenIds?: readonly number[] | undefined } = {},
+  ): Promise<TextGenerator> {
+    const decoder = await CausalDecoder.create(model, options)
+    return new TextGenerator(model, tokenizer, { decoder, eosTokenIds })
+  }
+
+  /**
+   * Opens a checkpoint directory, a GGUF file or a training run.
    *
    * @param options `tokenizer: false` opens a checkpoint without one, for prompts of ids
-   * @throws CheckpointError where it is missing, damaged or not a GPT; TokenizerError where it has no tokenizer
+   * @throws CheckpointError where it is missing, damaged or not a language model; TokenizerError where it has no tokenizer
    */
   static async load(path: string, options: { device?: Device; tokenizer?: boolean } = {}): Promise<TextGenerator> {
     const { model, directory } = loadModel(path)
-    if (!(model instanceof GPT)) {
-      throw new CheckpointError(`${path}: generating text needs a GPT, this is a ${model.constructor.name}`)
+    if (!isCausalLanguageModel(model)) {
+      throw new CheckpointError(
+        `${path}: generating text needs a language model such as GPT or Llama, this is a ${model.constructor.name}`,
+      )
     }
     const tokenizer = options.tokenizer === false ? await tokenizerIfAny(directory) : await loadTokenizer(directory)
     if (tokenizer !== undefined) checkTokenizer(tokenizer, model, directory)
-    return TextGenerator.of(model, tokenizer, options)
+    // Models for conversations have several: a turn's and a text's.
+    const { eosTokenIds: listed } = readGenerationOptions(directory)
+    const own = tokenizer?.eosTokenId === undefined ? [] : [tokenizer.eosTokenId]
+    const eosTokenIds = listed && [...new Set([...listed, ...own])]
+    return TextGenerator.of(model, tokenizer, { device: options.device, eosTokenIds })
   }
 
   /** Continues one prompt and yields the new text in pieces that never split a character. Not for beam search. */
   async *stream(prompt: Prompt, options: GenerationOptions = {}): AsyncGenerator<string, GenerationResult | undefined> {
     const ids = await this.#encode(prompt)
     let result: GenerationResult | undefined
-    for await (const event of generate(this.#decoder, ids, { tokenizer: this.tokenizer, ...options })) {
+    for await (const event of generate(this.#decoder, ids, { ...this.#options, ...options })) {
       if (event.type === 'finish') result ??= event.result
       else if (event.text !== '') yield event.text
     }
@@ -73,7 +96,7 @@ export class TextGenerator {
   /** Continues several prompts of any lengths at once, in their order. */
   async completeBatch(prompts: readonly Prompt[], options: GenerationOptions = {}): Promise<GenerationResult[]> {
     const ids = await Promise.all(prompts.map((prompt) => this.#encode(prompt)))
-    return generateBatch(this.#decoder, ids, { tokenizer: this.tokenizer, ...options })
+    return generateBatch(this.#decoder, ids, { ...this.#options, ...options })
   }
 
   /** Frees the engine's memory. */

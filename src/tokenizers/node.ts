@@ -2,6 +2,8 @@ import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { TokenizerError } from '../errors.js'
+import { findGguf, isGgufFile } from '../hub/gguf/find.js'
+import { loadGgufTokenizer } from '../hub/gguf/tokenizer.js'
 import { CharacterTokenizer, isCharacterTokenizer } from './characters.js'
 import { JavaScriptTokenizer } from './javascript.js'
 import { NativeTokenizer } from './native.js'
@@ -20,11 +22,13 @@ const VOCABULARY_AND_MERGES = [
  * Opens the tokenizer of a checkpoint directory: `tokenizer.json`, or else `vocab.json` with `merges.txt` (GPT-2), or
  * `vocab.txt` (BERT). Special tokens are those that `tokenizer_config.json` or `special_tokens_map.json` names; with a
  * `vocab.txt`, `do_lower_case`, `strip_accents` and `tokenize_chinese_chars` count too. Without `do_lower_case` a
- * vocabulary without capital letters is one for lower case.
+ * vocabulary without capital letters is one for lower case. A GGUF file, or the only one of a directory without these, has a
+ * tokenizer of its own.
  *
  * @throws TokenizerError where the files are missing or damaged
  */
 export async function loadTokenizer(directory: string): Promise<Tokenizer> {
+  if (isGgufFile(directory)) return ggufTokenizer(directory)
   const config = await configuration(directory)
   const specialTokens = specialTokenNames(config)
   const path = join(directory, 'tokenizer.json')
@@ -45,9 +49,29 @@ export async function loadTokenizer(directory: string): Promise<Tokenizer> {
     })
     return createTokenizer(json, { where: vocabulary, specialTokens })
   }
+  const file = findGguf(directory)
+  if (file !== undefined) return ggufTokenizer(file)
   throw new TokenizerError(
     `${directory}: expected tokenizer.json, vocab.json with merges.txt, or vocab.txt, found none of them; give the directory of a checkpoint`,
   )
+}
+
+function ggufTokenizer(path: string): Tokenizer {
+  const { text, specialTokens } = loadGgufTokenizer(path)
+  return createTokenizer(text, { where: path, specialTokens })
+}
+
+/** The folder of a checkpoint that has the tokenizer of the sources, where sources and targets have one each. */
+export const sourceTokenizerFolder = 'source_tokenizer'
+
+/**
+ * Opens the tokenizer of the sources, where a checkpoint has one beside that of the targets; undefined where it has not.
+ *
+ * @throws TokenizerError where the files are damaged
+ */
+export async function loadSourceTokenizer(directory: string): Promise<Tokenizer | undefined> {
+  const folder = join(directory, sourceTokenizerFolder)
+  return existsSync(folder) ? loadTokenizer(folder) : undefined
 }
 
 /**

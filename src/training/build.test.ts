@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { CheckpointError, ConfigError, DataError, TokenizerError } from '../errors.js'
 import { saveModel } from '../hub/checkpoint.js'
 import { GPT } from '../models/index.js'
-import { initialize } from '../nn/index.js'
+import { initialize, type Module } from '../nn/index.js'
 import { trainCharacterTokenizer } from '../tokenizers/characters.js'
 import { createTokenizer } from '../tokenizers/node.js'
 import { saveTokenizer } from '../tokenizers/save.js'
@@ -46,7 +46,7 @@ function saveCheckpoint(characters: string, vocabularySize?: number): string {
   return directory
 }
 
-const flat = (model: GPT) => Object.values(model.parameters()).flatMap(({ data }) => [...data!])
+const flat = (model: Module) => Object.values(model.parameters()).flatMap(({ data }) => [...data!])
 
 describe('build', () => {
   it('makes the model that the recipe describes, with the characters of the text', async () => {

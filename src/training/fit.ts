@@ -198,22 +198,12 @@ class FitLoop {
       )
     }
     this.#last = { validationLoss, metrics }
-    const isBest = this.#best === undefined || this.#figure(this.#last) > this.#figure(this.#best)
+    const isBest = isBetter(this.#last, this.#best, this.#options.metric)
     this.#evaluationsSinceBest = isBest ? 0 : this.#evaluationsSinceBest + 1
     await this.#events.onEvaluate?.({ ...progress, ...this.#last, metrics, seconds: this.#seconds() })
     if (!isBest) return
     this.#best = this.#last
     this.#checkpoint(this.#best)
-  }
-
-  /** What makes one evaluation better than another: higher is better. */
-  #figure({ validationLoss, metrics = {} }: BestEvaluation): number {
-    const { metric = 'loss' } = this.#options
-    if (metric === 'loss') return -validationLoss
-    const value = metrics[metric]
-    if (value !== undefined) return value
-    const known = ['loss', ...Object.keys(metrics)].join(', ')
-    throw new ConfigError(`train.metric: expected one of ${known}, which this objective measures, got ${metric}`)
   }
 
   #checkpoint(best?: BestEvaluation): void {
@@ -252,6 +242,26 @@ class FitLoop {
   #secondsSinceStart(): number {
     return (performance.now() - this.#started) / 1000
   }
+}
+
+/**
+ * Whether an evaluation is better than the best so far.
+ *
+ * @param metric the lowest `loss`, or the highest of what the objective measures
+ * @throws ConfigError where the objective does not measure that
+ */
+export function isBetter(evaluation: BestEvaluation, best: BestEvaluation | undefined, metric = 'loss'): boolean {
+  const figure = figureOf(evaluation, metric)
+  return best === undefined || figure > figureOf(best, metric)
+}
+
+/** What makes one evaluation better than another: higher is better. */
+function figureOf({ validationLoss, metrics = {} }: BestEvaluation, metric: string): number {
+  if (metric === 'loss') return -validationLoss
+  const value = metrics[metric]
+  if (value !== undefined) return value
+  const known = ['loss', ...Object.keys(metrics)].join(', ')
+  throw new ConfigError(`train.metric: expected one of ${known}, which this objective measures, got ${metric}`)
 }
 
 function mean(values: readonly number[]): number {

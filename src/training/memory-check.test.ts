@@ -37,6 +37,15 @@ describe('checkMemory', () => {
     expect(message).toContain('train.accumulate=')
   })
 
+  it('names how many tokens fit where batches are counted in them', () => {
+    const objective = { ...tinyObjective(model, 64), batchesPerEpoch: 10 }
+    const available = check(64, unlimited) / 2
+    const options = { parameters: model.parameters(), objective, batchSize: 12, batchTokens: 320, available }
+    expect(() => checkMemory(options)).toThrow(
+      /for batches of 320\), .*train\.batchTokens=1\d\d fits .*train\.accumulate=[23] /,
+    )
+  })
+
   it('says where nothing fits', () => {
     expect(() => check(2, 30_000)).toThrow(/not even one example/)
   })

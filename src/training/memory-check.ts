@@ -11,6 +11,8 @@ export interface MemoryCheckOptions {
   readonly parameters: Readonly<Record<string, Parameter>>
   readonly objective: Pick<Objective, 'loss' | 'trainingBatch'> & { readonly batchesPerEpoch: number }
   readonly batchSize: number
+  /** Tokens of a batch, where these are what is given. */
+  readonly batchTokens?: number | undefined
   /** Bytes that the process can still get. */
   readonly available: number
 }
@@ -27,20 +29,23 @@ const bytesPerParameter = 16
  * @returns bytes that the training will take, about
  * @throws TrainingError where it does not fit, with a batch size that would
  */
-export function checkMemory({ parameters, objective, batchSize, available }: MemoryCheckOptions): number {
+export function checkMemory(options: MemoryCheckOptions): number {
+  const { parameters, objective, batchSize, batchTokens, available } = options
   const count = Object.values(parameters).reduce((sum, { size }) => sum + size, 0)
   const fixed = count * bytesPerParameter
   const activations = activationBytes(objective, parameters)
   const needed = fixed + activations
   if (needed <= available) return needed
   const free = available - fixed
-  const fitting = Math.floor((batchSize * free) / activations)
+  const size = batchTokens ?? batchSize
+  const fitting = Math.floor((size * free) / activations)
+  const key = batchTokens === undefined ? 'train.batchSize' : 'train.batchTokens'
   const advice =
     fitting >= 1
-      ? `train.batchSize=${fitting} fits (with train.accumulate=${Math.ceil(batchSize / fitting)} the updates stay as large)`
+      ? `${key}=${fitting} fits (with train.accumulate=${Math.ceil(size / fitting)} the updates stay as large)`
       : 'not even one example at a time fits: choose a smaller model or a shorter model.contextLength'
   throw new TrainingError(
-    `training needs about ${gigabytes(needed)} of memory (${gigabytes(fixed)} for ${count} parameters, their gradients and moments, ${gigabytes(activations)} for batches of ${batchSize}), ${gigabytes(available)} are free; ${advice}`,
+    `training needs about ${gigabytes(needed)} of memory (${gigabytes(fixed)} for ${count} parameters, their gradients and moments, ${gigabytes(activations)} for batches of ${size}), ${gigabytes(available)} are free; ${advice}`,
   )
 }
 

@@ -18,6 +18,8 @@ const entrySchema = z.looseObject({
   /** Training loss of the step. */
   loss: z.number().nullish(),
   validationLoss: z.number().nullish(),
+  /** Of how many checkpoints the mean was evaluated, at the end of the training. */
+  averaged: z.int().optional(),
   /** What an evaluation measured beside the loss. */
   metrics: z.record(z.string(), z.number()).optional(),
   learningRate: z.number().nullish(),
@@ -48,14 +50,16 @@ export class MetricsLog {
   readonly #events: string
 
   /**
-   * Opens the log of a run; what it holds of steps after `step` is taken out, since a resumed run makes them again.
+   * Opens the log of a run; what it holds of steps after `step` is taken out, since a resumed run makes them again, and so
+   * is what comes behind the last step.
    *
    * @param step the step that the run goes on from, 0 for a new one
    */
   constructor(directory: string, step: number) {
     this.#log = join(directory, metricsFile)
     this.#events = join(directory, eventsFile)
-    const kept = step === 0 ? [] : readMetrics(directory).filter((entry) => entry.step <= step)
+    const isKept = (entry: MetricsEntry) => entry.step <= step && entry.averaged === undefined
+    const kept = step === 0 ? [] : readMetrics(directory).filter(isKept)
     rmSync(this.#log, { force: true })
     writeFileAtomically(this.#log, kept.map((entry) => `${JSON.stringify(entry)}\n`).join(''))
     const records = [tensorBoardHeader(kept[0]?.time ?? Date.now() / 1000), ...kept.map(toRecord)]
@@ -97,11 +101,12 @@ function parseJson(line: string): unknown {
 
 function toRecord(entry: MetricsEntry): Uint8Array {
   const scalars: Record<string, number> = {}
+  const place = entry.averaged === undefined ? '' : 'average/'
   for (const [key, tag] of Object.entries(tags)) {
     const value = entry[key]
-    if (typeof value === 'number') scalars[tag] = value
+    if (typeof value === 'number') scalars[`${place}${tag}`] = value
   }
-  for (const [name, value] of Object.entries(entry.metrics ?? {})) scalars[`validation/${name}`] = value
+  for (const [name, value] of Object.entries(entry.metrics ?? {})) scalars[`${place}validation/${name}`] = value
   const samples = entry.samples?.map(({ prompt, text }, i) => [`sample/${i}`, `**${prompt}**${text}`])
   const event: TensorBoardEvent = {
     time: entry.time,

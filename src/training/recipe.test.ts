@@ -68,6 +68,46 @@ describe('parseRecipe', () => {
     expect(parse('data: {validation: v.txt}', 'data.validation=null').data).toEqual({ train: 't.txt' })
   })
 
+  it('takes the sizes of encoder–decoders, whose type the objective or a preset tells', () => {
+    expect(parse('', 'objective=seq2seq', 'model.layers=2').model).toEqual({ type: 'transformer', layers: 2 })
+    expect(parse('', 'objective=denoising').denoising).toEqual({ type: 'span-corruption', meanSpan: 3 })
+    expect(parse('', 'model.preset=transformer-big').model).toMatchObject({ type: 'transformer' })
+    expect(parse('', 'model.preset=t5-small', 'model.gated=true').model).toMatchObject({ type: 't5', gated: true })
+    expect(parse('', 'model.preset=bart-base').model).toMatchObject({ type: 'bart' })
+    const joined = parse(file, 'objective=seq2seq', 'model.encoder=a', 'model.decoder=b')
+    expect(joined).toMatchObject({ model: { type: 'bert2bert', encoder: 'a', decoder: 'b' }, tokenizer: undefined })
+    expect(message('model: {type: bert2bert, encoder: a, decoder: b, width: 8}')).toBe(
+      'r.yaml: model.width: model.encoder brings the architecture (valid: type, encoder, decoder)',
+    )
+    expect(message('model: {type: transformer, pooling: cls}')).toContain('model.pooling: unknown key')
+  })
+
+  it('takes what parallel texts need', () => {
+    const data = {
+      train: ['a.de', 'a.en'],
+      split: [0.8, 0.1, 0.1],
+      splitSeed: 4,
+      lowercase: true,
+      prefix: 'to English: ',
+    }
+    expect(parse('', `data=${JSON.stringify(data)}`).data).toEqual(data)
+    const sets = ['train.batchTokens=4000', 'train.epsilon=1e-9', 'train.labelSmoothing=0.1', 'train.average=5']
+    expect(parse('', ...sets, 'train.schedule=noam').train).toMatchObject({
+      batchTokens: 4000,
+      epsilon: 1e-9,
+      labelSmoothing: 0.1,
+      average: 5,
+      schedule: 'noam',
+    })
+    expect(message('data: {split: [0.9, 0.2]}')).toBe(
+      'r.yaml: data.split: expected two or three shares that add up to 1, such as [0.9, 0.05, 0.05], got [0.9,0.2]',
+    )
+    expect(message('data: {split: [0.9, 0.1], validation: v.txt}')).toContain(
+      'data.split: expected nothing beside data.validation (--set data.split=null), got [0.9,0.1]',
+    )
+    expect(message('train: {average: 1}')).toContain('train.average: expected a whole number of 2 or more, got 1')
+  })
+
   it('takes data files as lists and patterns, and says how they are read', () => {
     const data = {
       train: ['a.txt', 'b/*.csv'],
@@ -138,11 +178,11 @@ describe('parseRecipe', () => {
     ],
     [
       'batchSize: 3',
-      'batchSize: unknown key, did you mean train.batchSize? (valid: model, tokenizer, data, objective, masking, train, sample)',
+      'batchSize: unknown key, did you mean train.batchSize? (valid: model, tokenizer, data, objective, masking, denoising, train, sample)',
     ],
     ['modle: {}', 'modle: unknown key, did you mean model? (valid:'],
     ['qqqqqqqqqqqq: 1', 'qqqqqqqqqqqq: unknown key (valid:'],
-    ['tokenizer: {vocabularySize: 9}', 'tokenizer.vocabularySize: unknown key (valid: type)'],
+    ['tokenizer: {vocabularySize: 9}', 'tokenizer.vocabularySize: unknown key (valid: type, separate)'],
     ['train: {batchSize: many}', 'train.batchSize: expected a whole number of 1 or more, got "many"'],
     ['train: {batchSize: 1.5}', 'train.batchSize: expected a whole number of 1 or more, got 1.5'],
     ['train: {steps: 0}', 'train.steps: expected a whole number of 1 or more, got 0'],
@@ -153,7 +193,7 @@ describe('parseRecipe', () => {
     ['train: {betas: [0.9, 1]}', 'train.betas.1: expected a number of 0 or more and below 1, got 1'],
     [
       'train: {schedule: cosin}',
-      'train.schedule: expected one of constant, linear, cosine, inverse-square-root, got "cosin" (did you mean cosine?)',
+      'train.schedule: expected one of constant, linear, cosine, inverse-square-root, noam, got "cosin" (did you mean cosine?)',
     ],
     [
       'train: {minimumLearningRate: 0.5}',
@@ -161,7 +201,10 @@ describe('parseRecipe', () => {
     ],
     ['train: 3', 'train: expected a section with the keys steps, epochs,'],
     ['model: {bias: "no"}', 'model.bias: expected true or false, got "no"'],
-    ['model: {type: gtp}', 'model.type: expected one of gpt, bert, roberta, distilbert, got "gtp" (did you mean gpt?)'],
+    [
+      'model: {type: gtp}',
+      'model.type: expected one of gpt, llama, mistral, qwen2, qwen3, bert, roberta, distilbert, transformer, t5, bart, bert2bert, got "gtp" (did you mean gpt?)',
+    ],
     ['model: {width: 130}', 'model.heads: expected a divisor of model.width (130), got 4'],
     ['tokenizer: {type: byte}', 'tokenizer.type: expected one of characters, bpe, wordpiece, unigram, got "byte"'],
     [

@@ -1,15 +1,9 @@
 import { LineCounter, parseDocument, stringify } from 'yaml'
 import type { z } from 'zod'
 import { ConfigError, nearestName, UsageError } from '../errors.js'
-import {
-  comesFromCheckpoint,
-  isMap,
-  keysOfSections,
-  modelKeys,
-  type Recipe,
-  recipeSchema,
-  withDefaults,
-} from './recipe-schema.js'
+import { checkpointKey, modelKeys } from './recipe-models.js'
+import { isMap } from './recipe-parts.js'
+import { keysOfSections, type Recipe, recipeSchema, withDefaults } from './recipe-schema.js'
 
 export type * from './recipe-schema.js'
 
@@ -34,8 +28,8 @@ export function parseRecipe(yamlText: string, where: string, sets: readonly stri
 /**
  * Changes a recipe as `--set KEY=VALUE` asks: KEY is a dotted path whose missing sections are made, VALUE is YAML.
  *
- * `model.from` and `model.preset` replace what the document says of the model (and `model.from` of the tokenizer),
- * `tokenizer.from` what it says of the tokenizer. A key that is set becomes the last of its section.
+ * `model.from`, `model.encoder` and `model.preset` replace what the document says of the model (and the first two of the
+ * tokenizer), `tokenizer.from` what it says of the tokenizer. A key that is set becomes the last of its section.
  *
  * @param document a parsed recipe, which is not changed
  * @param sets assignments, applied in order
@@ -46,8 +40,8 @@ export function applySets(document: Record<string, unknown>, sets: readonly stri
   const result = structuredClone(document)
   const assignments = sets.map(parseAssignment)
   for (const { key } of assignments) {
-    if (key === 'model.from' || key === 'model.preset') delete result.model
-    if (key === 'model.from' || key === 'tokenizer.from') delete result.tokenizer
+    if (['model.from', 'model.encoder', 'model.preset'].includes(key)) delete result.model
+    if (['model.from', 'model.encoder', 'tokenizer.from'].includes(key)) delete result.tokenizer
   }
   for (const { key, value } of assignments) assign(result, key, value)
   return result
@@ -120,8 +114,8 @@ function unknownKey(path: string, valid: readonly string[], document: Record<str
   const elsewhere = Object.entries(keysOfSections).find(([, { shape }]) => Object.hasOwn(shape, key))
   const near = nearestName(key, valid)
   const suggestion = near ? prefix + near : elsewhere && elsewhere[0] !== sectionName && `${elsewhere[0]}.${key}`
-  const taken = sectionName === 'model' && comesFromCheckpoint(document)
-  const reason = taken && modelKeys.has(key) ? 'model.from brings the architecture' : 'unknown key'
+  const taken = sectionName === 'model' && modelKeys.has(key) && checkpointKey(document)
+  const reason = taken ? `${taken} brings the architecture` : 'unknown key'
   return `${path}: ${reason}${suggestion ? `, did you mean ${suggestion}?` : ''} (valid: ${valid.join(', ')})`
 }
 

@@ -5,8 +5,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { TrainingError, UsageError } from '../errors.js'
 import { loadModel } from '../hub/checkpoint.js'
 import { readRun, writeRun } from '../hub/run-directory.js'
+import { readMetrics } from './metrics-log.js'
 import { parseRecipe } from './recipe.js'
-import { runRecipe, type TrainingRunOptions } from './run.js'
+import { type AverageReport, runRecipe, type TrainingRunOptions, type TrainingRunResult } from './run.js'
 
 let folder: string
 let directory: string
@@ -105,5 +106,81 @@ describe('runRecipe', () => {
     const recipe = recipeWith('train.learningRate=1e9', 'train.warmup=0')
     await expect(run({ recipe })).rejects.toThrow(TrainingError)
     expect(readRun(directory)?.status).toBe('failed')
+  })
+
+  describe('with an average of the last checkpoints', () => {
+    const averaged = (...sets: string[]) => recipeWith('train.steps=12', 'train.average=3', ...sets)
+    const weightsOf = (path: string) => loadModel(path).model.parameters()
+
+    it('writes their mean, evaluates it, and keeps them', async () => {
+      const reports: AverageReport[] = []
+      const onAverage = (report: AverageReport) => reports.push(report)
+      const result = await run({ recipe: averaged('train.steps=11', 'train.learningRate=2e-2'), onAverage })
+      // Every third step, and the last one; those of good evaluations at other steps do not count.
+      const steps = [6, 9, 11]
+      const names = readdirSync(directory).filter((name) => name.startsWith('checkpoint'))
+      expect(names).toEqual(
+        expect.arrayContaining([...steps.map((step) => `checkpoint-${step}`), 'checkpoint-average']),
+      )
+      const parts = steps.map((step) => weightsOf(join(directory, `checkpoint-${step}`)))
+      const mean = weightsOf(join(directory, 'checkpoint-average'))
+      for (const [name, { data }] of Object.entries(mean)) {
+        data!.forEach((value, i) => {
+          const sum = parts.reduce((total, part) => total + part[name].data![i], 0)
+          expect(value).toBe(Math.fround(sum / 3))
+        })
+      }
+      const [{ checkpoints, evaluation, isBest }] = reports
+      expect(checkpoints).toBe(3)
+      const log = readMetrics(directory)
+      expect(log.at(-1)).toMatchObject({ step: 11, averaged: 3, validationLoss: evaluation?.validationLoss })
+      const best = Math.min(...log.slice(0, -1).map(({ validationLoss }) => validationLoss ?? Number.POSITIVE_INFINITY))
+      expect(isBest).toBe(evaluation!.validationLoss < best)
+      expect(result.validationLoss).toBe(Math.min(best, evaluation!.validationLoss))
+      expect(result.checkpoint.endsWith('checkpoint-average')).toBe(isBest)
+      expect(readRun(directory)?.last).toBe('checkpoint-11')
+    })
+
+    it('is the result where it is better, and not where it is worse', async () => {
+      // Steps that are far too large jump around a valley, in whose middle the mean is.
+      const jumping = averaged('train.learningRate=0.3', 'train.minimumLearningRate=0.3', 'train.schedule=constant')
+      const better = await run({ recipe: jumping })
+      expect(better.checkpoint).toBe(join(directory, 'checkpoint-average'))
+      expect(loadModel(directory).directory).toBe(better.checkpoint)
+      // On the way down, the mean is behind.
+      const other = join(folder, 'other')
+      const falling = averaged('train.learningRate=3e-3', 'train.minimumLearningRate=3e-3', 'train.schedule=constant')
+      const worse = await run({ recipe: falling, directory: other })
+      expect(worse.checkpoint).toBe(join(other, 'checkpoint-12'))
+    })
+
+    it('is the same after an interruption, and after a death between the average and the end', async () => {
+      // Checkpoints of the interruptions stay, and are not averaged.
+      const recipe = averaged('train.learningRate=0.3', 'train.minimumLearningRate=0.3', 'train.keep=9')
+      const whole = await run({ recipe })
+      const other = join(folder, 'runs/two')
+      for (const stop of [5, 8, 11]) {
+        const interrupt = new AbortController()
+        const onStep = ({ step }: { step: number }) => step === stop && interrupt.abort()
+        await run({ recipe, directory: other, resume: true, signal: interrupt.signal, onStep })
+      }
+      const resumed = await run({ recipe, directory: other, resume: true })
+      const figures = ({ steps, trainLoss, validationLoss }: TrainingRunResult) => ({
+        steps,
+        trainLoss,
+        validationLoss,
+      })
+      expect(figures(resumed)).toEqual(figures(whole))
+      const contents = (place: string) => readFileSync(join(place, 'checkpoint-average/model.safetensors'))
+      expect(contents(other).equals(contents(directory))).toBe(true)
+      const losses = (place: string) =>
+        readMetrics(place).map(({ step, averaged, validationLoss }) => [step, averaged, validationLoss])
+      const { result: _result, ...state } = readRun(other)!
+      writeRun(other, { ...state, status: 'running' })
+      const again = await run({ recipe, directory: other, resume: true })
+      expect(figures(again)).toEqual(figures(whole))
+      expect(readRun(other)?.best).toBe(readRun(directory)?.best)
+      expect(losses(other)).toEqual(losses(directory))
+    })
   })
 })

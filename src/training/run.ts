@@ -1,21 +1,31 @@
 import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { ConfigError, UsageError } from '../errors.js'
-import { saveModel } from '../hub/checkpoint.js'
-import { writeDataSettings } from '../hub/data-settings.js'
+import { averageCheckpoints } from '../hub/average-checkpoints.js'
+import { loadModel, saveModel } from '../hub/checkpoint.js'
+import { type DataSettings, writeDataSettings } from '../hub/data-settings.js'
 import { makeFolder, readTextFile, writeFileAtomically } from '../hub/files.js'
 import { type RunState, readRun, writeRun } from '../hub/run-directory.js'
 import { lockRun } from '../hub/run-lock.js'
 import type { Device } from '../runtime/index.js'
+import { sourceTokenizerFolder } from '../tokenizers/node.js'
 import { saveTokenizer } from '../tokenizers/save.js'
 import { availableMemory } from './available-memory.js'
 import { type BuildOptions, build, type Ingredients } from './build.js'
-import { type BestEvaluation, type Checkpoint, type FitOptions, type FitProgress, type FitResult, fit } from './fit.js'
+import {
+  type BestEvaluation,
+  type Checkpoint,
+  type FitOptions,
+  type FitProgress,
+  type FitResult,
+  fit,
+  isBetter,
+} from './fit.js'
 import { checkMemory } from './memory-check.js'
 import { MetricsLog } from './metrics-log.js'
 import { layerRates } from './rates.js'
 import { parseRecipe, type Recipe, recipeToYaml } from './recipe.js'
-import { type Sample, Sampler } from './sampler.js'
+import { makeSampler, type Sample, type Sampler } from './sampler.js'
 import { Trainer } from './trainer.js'
 import { restoreTrainingState, saveTrainingState } from './training-state.js'
 
@@ -31,10 +41,22 @@ export interface TrainingRunOptions {
   readonly signal?: AbortSignal
   readonly onTokenize?: BuildOptions['onTokenize']
   readonly onWarning?: BuildOptions['onWarning']
+  readonly download?: BuildOptions['download']
   readonly onStart?: (run: Ingredients & { readonly parameters: number; readonly step: number }) => void
   readonly onStep?: (progress: FitProgress) => void
   readonly onEvaluate?: (progress: FitProgress) => void
   readonly onSample?: (sample: Sample) => void
+  readonly onAverage?: (average: AverageReport) => void
+}
+
+/** What the mean of the last checkpoints is worth. */
+export interface AverageReport {
+  /** How many they are. */
+  readonly checkpoints: number
+  /** Absent where there is nothing to validate on. */
+  readonly evaluation: BestEvaluation | undefined
+  /** Whether it is the run's result. */
+  readonly isBest: boolean
 }
 
 /** How a run ended. */
@@ -63,7 +85,7 @@ export interface TrainingRunResult {
  * errors of the data, the recipe, the checkpoint; TrainingError where the loss stops being a number
  */
 export async function runRecipe(options: TrainingRunOptions): Promise<TrainingRunResult> {
-  const { recipe, directory, onTokenize, onWarning } = options
+  const { recipe, directory, onTokenize, onWarning, download } = options
   const earlier = readRun(directory)
   if (earlier !== undefined && !options.resume) {
     throw new UsageError(
@@ -75,7 +97,7 @@ export async function runRecipe(options: TrainingRunOptions): Promise<TrainingRu
   }
   const checkpoint = earlier?.last === undefined ? undefined : join(directory, earlier.last)
   if (checkpoint !== undefined) checkSameRun(directory, recipe)
-  const ingredients = await build({ recipe, checkpoint, onTokenize, onWarning })
+  const ingredients = await build({ recipe, checkpoint, onTokenize, onWarning, download })
   makeFolder(directory)
   const unlock = lockRun(directory)
   try {
@@ -95,16 +117,16 @@ class Run {
   #log: MetricsLog | undefined
 
   constructor(options: TrainingRunOptions, ingredients: Ingredients, earlier: RunState | undefined) {
-    const { train, sample } = options.recipe
-    const { model, tokenizer, objective } = ingredients
+    const { train } = options.recipe
+    const { model, objective } = ingredients
     const parameters = model.parameters()
-    checkMemory({ parameters, objective, batchSize: train.batchSize, available: availableMemory() })
+    checkMemory({ ...train, parameters, objective, available: availableMemory() })
     this.#options = options
     this.#ingredients = ingredients
     const rateOf = layerRates(Object.keys(parameters), train)
     this.#trainer = new Trainer(parameters, objective, { ...train, device: options.device, rateOf })
     this.#parameters = Object.values(parameters).reduce((sum, { size }) => sum + size, 0)
-    this.#sampler = sample === undefined ? undefined : new Sampler(model, tokenizer, { ...sample, seed: train.seed })
+    this.#sampler = makeSampler(ingredients, options.recipe)
     this.#state = { ...earlier, status: 'running' }
   }
 
@@ -124,6 +146,7 @@ class Run {
         best: bestOf(this.#state),
         earlier,
       })
+      if (!result.interrupted) await this.#average()
       return this.#finish(result)
     } catch (error) {
       this.#write({ ...this.#state, status: 'failed' })
@@ -131,6 +154,7 @@ class Run {
     } finally {
       this.#trainer.dispose()
       await this.#sampler?.dispose()
+      await this.#ingredients.objective.dispose?.()
     }
   }
 
@@ -164,19 +188,24 @@ class Run {
     const samples = await this.#sampler?.write()
     for (const sample of samples ?? []) this.#options.onSample?.(sample)
     const { step, validationLoss, metrics } = progress
-    this.#log?.add({ step, validationLoss, metrics, samples })
+    this.#log?.add({ step, validationLoss, metrics, samples: samples?.map(({ prompt, text }) => ({ prompt, text })) })
   }
 
   /** Saves the present state aside and renames it into place, then points to it, then removes what nothing points to. */
   #checkpoint({ step, best: evaluation, ...state }: Checkpoint): void {
     const { directory } = this.#options
-    const { model, tokenizer, chatTemplate } = this.#ingredients
+    const { model, tokenizer, sourceTokenizer, chatTemplate } = this.#ingredients
+    const { contextLength } = model.config
     const name = `checkpoint-${step}`
     const aside = join(directory, `${temporaryPrefix}${name}`)
     makeFolder(aside)
-    saveTokenizer(aside, tokenizer, { contextLength: model.config.contextLength, chatTemplate })
+    saveTokenizer(aside, tokenizer, { contextLength, chatTemplate })
+    if (sourceTokenizer !== undefined) {
+      makeFolder(join(aside, sourceTokenizerFolder))
+      saveTokenizer(join(aside, sourceTokenizerFolder), sourceTokenizer, { contextLength })
+    }
     saveTrainingState(aside, this.#trainer, state)
-    writeDataSettings(aside, this.#options.recipe.data)
+    writeDataSettings(aside, dataSettings(this.#options.recipe))
     saveModel(aside, model, { eosTokenId: tokenizer.eosTokenId })
     rmSync(join(directory, name), { recursive: true, force: true })
     renameSync(aside, join(directory, name))
@@ -186,23 +215,69 @@ class Run {
     this.#removeOld()
   }
 
-  /** Keeps the best checkpoint and the newest ones. */
+  /** Keeps the best checkpoint, the newest ones and those that there will be a mean of. */
   #removeOld(): void {
     const { directory, recipe } = this.#options
-    const steps = readdirSync(directory)
-      .map((name) => /^checkpoint-(\d+)$/.exec(name)?.[1])
-      .filter((step) => step !== undefined)
-      .map(Number)
-      .sort((a, b) => b - a)
-    for (const step of steps.slice(recipe.train.keep)) {
-      const name = `checkpoint-${step}`
-      const isNeeded = name === this.#state.best || name === this.#state.last
-      if (!isNeeded) rmSync(join(directory, name), { recursive: true })
+    const names = this.#checkpoints()
+    const { best, last } = this.#state
+    const needed = new Set([best, last, ...names.slice(0, recipe.train.keep), ...this.#toAverage()])
+    for (const name of names) if (!needed.has(name)) rmSync(join(directory, name), { recursive: true })
+  }
+
+  /** The checkpoints that there are, the newest first. */
+  #checkpoints(): string[] {
+    const steps = readdirSync(this.#options.directory).map((name) => /^checkpoint-(\d+)$/.exec(name)?.[1])
+    const known = steps.filter((step) => step !== undefined).map(Number)
+    return known.sort((a, b) => b - a).map((step) => `checkpoint-${step}`)
+  }
+
+  /**
+   * The newest of the checkpoints that are made at regular steps, and the last one: not those of an interruption or of a good
+   * evaluation, so that a run that was resumed has the mean of the same ones.
+   */
+  #toAverage(): string[] {
+    const { average = 0, checkpointEvery } = this.#options.recipe.train
+    const isRegular = (name: string) => Number(name.slice('checkpoint-'.length)) % checkpointEvery === 0
+    return this.#checkpoints()
+      .filter((name) => name === this.#state.last || isRegular(name))
+      .slice(0, average)
+  }
+
+  /** Makes a checkpoint of the mean of the last ones, which is the run's result where it is better than any. */
+  async #average(): Promise<void> {
+    const { directory, recipe, onAverage } = this.#options
+    const names = this.#toAverage()
+    if (names.length < 2) return
+    const aside = join(directory, `${temporaryPrefix}${averageName}`)
+    averageCheckpoints(
+      names.reverse().map((name) => join(directory, name)),
+      aside,
+    )
+    const evaluation = await this.#evaluate(aside)
+    rmSync(join(directory, averageName), { recursive: true, force: true })
+    renameSync(aside, join(directory, averageName))
+    const step = this.#trainer.steps
+    this.#log?.add({ step, averaged: names.length, ...evaluation })
+    const isBest = evaluation === undefined || isBetter(evaluation, bestOf(this.#state), recipe.train.metric)
+    onAverage?.({ checkpoints: names.length, evaluation, isBest })
+    if (!isBest) return
+    const { validationLoss, metrics } = evaluation ?? {}
+    this.#write({ ...this.#state, best: averageName, bestLoss: validationLoss, bestMetrics: metrics })
+  }
+
+  /** Puts the weights of a checkpoint into the model and evaluates them. */
+  async #evaluate(checkpoint: string): Promise<BestEvaluation | undefined> {
+    const weights = loadModel(checkpoint).model.parameters()
+    for (const [name, { data }] of Object.entries(this.#ingredients.model.parameters())) {
+      const values = weights[name].data
+      if (values !== undefined) data?.set(values)
     }
+    const evaluation = await this.#trainer.evaluate()
+    return evaluation && { validationLoss: evaluation.loss, metrics: evaluation.metrics }
   }
 
   #finish({ interrupted, ...result }: FitResult): TrainingRunResult {
-    const finished = { ...result, parameters: this.#parameters }
+    const finished = { ...result, ...bestOf(this.#state), parameters: this.#parameters }
     const checkpoint = checkpointPath(this.#options.directory, this.#state)
     if (interrupted) {
       this.#write({ ...this.#state, status: 'stopped' })
@@ -219,6 +294,7 @@ class Run {
 }
 
 const temporaryPrefix = '.tmp-'
+const averageName = 'checkpoint-average'
 const recipeFile = 'recipe.yaml'
 
 /** @throws ConfigError where a run that is resumed was started with another model, tokenizer or objective */
@@ -232,6 +308,11 @@ function checkSameRun(directory: string, recipe: Recipe): void {
       `${directory}: this run was started with another ${part} than the recipe's; resume it with ${path}, or choose another --out`,
     )
   }
+}
+
+/** How the data was read, with what chance decided. */
+function dataSettings({ data, train }: Recipe): DataSettings {
+  return data.split === undefined ? data : { ...data, splitSeed: data.splitSeed ?? train.seed }
 }
 
 /** The best evaluation so far. */

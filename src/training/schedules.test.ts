@@ -58,6 +58,17 @@ describe('schedule', () => {
     expect(rate(step)).toBeCloseTo(expected, 15)
   })
 
+  it('noam is proportional to min(n^-0.5, n · w^-1.5), its peak the learning rate', () => {
+    const [width, warmup] = [256, 1000]
+    const rate = schedule({ schedule: 'noam', learningRate: (width * warmup) ** -0.5, warmup })
+    for (const n of [1, 10, 999, 1000, 1001, 5000, 123_456]) {
+      expect(rate(n - 1)).toBeCloseTo(width ** -0.5 * Math.min(n ** -0.5, n * warmup ** -1.5), 14)
+    }
+    const peaked = schedule({ schedule: 'noam', learningRate: 2e-3, warmup: 0.1, totalSteps: 50 })
+    expect(peaked(4)).toBe(2e-3)
+    expect(Math.max(...Array.from({ length: 50 }, (_, step) => peaked(step)))).toBe(2e-3)
+  })
+
   it('inverse square root without warm-up starts at the learning rate', () => {
     const rate = schedule({ schedule: 'inverse-square-root', learningRate: 3 })
     expect([0, 3, 8].map(rate)).toEqual([3, 1.5, 1])

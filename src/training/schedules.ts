@@ -1,7 +1,7 @@
 import { ConfigError } from '../errors.js'
 
 /** The names of the learning-rate schedules. */
-export const scheduleNames = ['constant', 'linear', 'cosine', 'inverse-square-root'] as const
+export const scheduleNames = ['constant', 'linear', 'cosine', 'inverse-square-root', 'noam'] as const
 
 /** How the learning rate changes during training. */
 export type ScheduleName = (typeof scheduleNames)[number]
@@ -11,7 +11,7 @@ export interface ScheduleOptions {
   schedule: ScheduleName
   /** The highest learning rate, reached at the end of the warm-up. */
   learningRate: number
-  /** Optimizer steps of the whole training; `constant` and `inverse-square-root` need it only for a warm-up fraction. */
+  /** Optimizer steps of the whole training; all but `linear` and `cosine` need it only for a warm-up fraction. */
   totalSteps?: number
   /** Steps of rising learning rate, or a fraction of `totalSteps` when below 1; 0 by default. */
   warmup?: number
@@ -27,8 +27,9 @@ export interface ScheduleOptions {
  * - `constant`: lr
  * - `linear`: lr + r · (min − lr)
  * - `cosine`: min + ½ · (1 + cos πr) · (lr − min) (Loshchilov & Hutter 2017, §3, one cycle; as nanoGPT has it)
- * - `inverse-square-root`: lr · min(n / w, √(w / n)) with n = s + 1 (Vaswani et al. 2017, §5.3, where
- *   lr = (C · w)^−½ for width C); without warm-up w = 1
+ * - `inverse-square-root`, also called `noam`: lr · min(n / w, √(w / n)) with n = s + 1, which is proportional to
+ *   min(n^−½, n · w^−1.5) (Vaswani et al. 2017, §5.3); lr is its peak, in the paper (C · w)^−½ for width C; without
+ *   warm-up w = 1
  *
  * From step t on `linear` and `cosine` stay at min.
  *
@@ -47,7 +48,7 @@ export function schedule(options: ScheduleOptions): (step: number) => number {
     throw new ConfigError(`schedule: ${why} needs totalSteps of 1 or more, got ${options.totalSteps}`)
   }
   const warmupSteps = warmup > 0 && warmup < 1 ? Math.round(warmup * total) : warmup
-  if (options.schedule === 'inverse-square-root') {
+  if (options.schedule === 'inverse-square-root' || options.schedule === 'noam') {
     const peak = Math.max(1, warmupSteps)
     return (step) => learningRate * Math.min((step + 1) / peak, Math.sqrt(peak / (step + 1)))
   }

@@ -153,4 +153,16 @@ describe('Trainer', () => {
     expect(make).toThrow(UsageError)
     expect(make).toThrow(/'transformer\.wte\.weight' has no values yet: initialize the model or load a checkpoint/)
   })
+
+  it('hands ε to Adam: where it is far larger than all gradients, a first step is lr · gradient / ε', async () => {
+    const before = Object.values(tinyModel().parameters()).flatMap(({ data }) => [...data!])
+    const moved = async (epsilon: number) => {
+      const { weights } = await train(1, { options: { epsilon, clip: 0, weightDecay: 0 } })
+      return [...weights.values()].flat().map((value, i) => value - before[i])
+    }
+    const [small, large] = [await moved(1e3), await moved(2e3)]
+    expect(norm(small)).toBeGreaterThan(0)
+    expect(norm(small) / norm(large)).toBeCloseTo(2, 1)
+    expect(norm(small)).toBeLessThan(1e-3 * norm(await moved(1e-8)))
+  })
 })

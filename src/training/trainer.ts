@@ -8,6 +8,8 @@ import { AdamW } from './optimizers/adamw.js'
 /** How parameters are updated. */
 export interface TrainerOptions {
   readonly betas: readonly [number, number]
+  /** Adam's ε, added to the root of the second moment (default 1e-8). */
+  readonly epsilon?: number | undefined
   readonly weightDecay: number
   /** Largest norm of the gradient; 0 for none. */
   readonly clip: number
@@ -61,6 +63,7 @@ export class Trainer {
     this.memory = moveToMemory(trained)
     this.optimizer = new AdamW(this.memory, {
       betas: [...options.betas],
+      epsilon: options.epsilon,
       weightDecay: options.weightDecay,
       clip: options.clip === 0 ? undefined : options.clip,
       // Decay shrinks weights towards zero; a bias or the scale of a norm should not be drawn there.
@@ -98,7 +101,9 @@ export class Trainer {
   /** Measures all validation predictions, without dropout; undefined where there is no validation data. */
   async evaluate(): Promise<Evaluation | undefined> {
     const result = await evaluateObjective(this.#objective, this.#evaluations, this.#options.device)
-    return result.predictions === 0 ? undefined : result
+    if (result.predictions === 0) return undefined
+    const measured = await this.#objective.measure?.()
+    return measured === undefined ? result : { ...result, metrics: { ...result.metrics, ...measured } }
   }
 
   /** Frees the programs. */

@@ -49,7 +49,7 @@ describe('wrong usage exits with 2', () => {
     ],
     [['generate', '--model', 'm', '--prompt', 'a', '--temperature', '0'], /temperature: expected a number > 0/],
     [['logits', '--model', 'm', '--ids', '1,x'], /Expected token ids such as 1,2,3, got "x" at position 2/],
-    [['eval', '--model', 'm', '--task', 'translation', '--data', 'd'], /Allowed choices are causal-lm/],
+    [['eval', '--model', 'm', '--task', 'dreaming', '--data', 'd'], /Allowed choices are causal-lm/],
   ])('%j', async (args, message) => {
     await fails(2, message, ...args)
   })
@@ -120,8 +120,8 @@ describe('a checkpoint that is not right exits with 3', () => {
     ],
     [
       'other',
-      (file) => writeFileSync(file('config.json'), '{"model_type": "llama"}'),
-      /model_type 'llama' is not supported/,
+      (file) => writeFileSync(file('config.json'), '{"model_type": "perceiver"}'),
+      /model_type 'perceiver' is not supported/,
     ],
     ['bad-tokenizer', (file) => writeFileSync(file('tokenizer.json'), '{'), /tokenizer\.json: .*/],
   ])('%s', async (name, damage, message) => {

@@ -26,6 +26,8 @@ const uses: Readonly<Record<string, readonly [use: (weights: Tensor) => Tensor, 
   'a product with a transposed operand': [(p) => p.matmul(v.transpose(), { transposeB: true }), D],
   'dropout, then a product': [(p) => keepSome(p).matmul(v), D],
   'two dropouts, then a product': [(p) => keepSome(keepSome(p)).matmul(v), D],
+  'a product of a stack': [(p) => p.reshape([1, T, S]).matmul(constant(values(S * D, 1), [1, S, D])), D],
+  'a product of other rows': [(p) => p.reshape([S, T]).matmul(constant(values(T * D, 1), [T, D])), S],
   'two products': [(p) => p.matmul(v).matmul(v.transpose()).add(p), S],
   'a product, and a sum of its own': [
     (p) =>

@@ -15,6 +15,7 @@ import { type DType, toTypedArray } from '../dtype.js'
 import { defineOperation, defineOperationWithOutputs, expectShape, type Operator } from '../operation.js'
 import type { Tensor } from '../tensor.js'
 import { sumTo } from './broadcast.js'
+import { conserveRowProduct } from './row-product.js'
 
 /**
  * The same elements in row-major order under another shape; at most one size may be −1, which is then inferred.
@@ -29,7 +30,11 @@ export const reshape: Operator<[x: Tensor], { shape: Shape }> = defineOperation(
     if (target === undefined) return graph.node('Reshape', [x, graph.shape(output.shape)], { allowzero: 1 })
     return graph.node('Reshape', [x, graph.constant(BigInt64Array.from(target, BigInt), [target.length], 'int64')])
   },
-  gradient: ([x], _y, dy) => [dy.reshape(x.shape)],
+  gradient: ([x], y, dy) => {
+    const dx = dy.reshape(x.shape)
+    if (x.shape.at(-1) === y.shape.at(-1)) conserveRowProduct({ value: x, gradient: dx }, { value: y, gradient: dy })
+    return [dx]
+  },
 })
 
 /** Reorders the axes: axis i of the result is axis permutation[i] of x. */

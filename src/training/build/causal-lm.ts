@@ -2,15 +2,17 @@ import { loadCorpus, trainingDocuments } from '../../data/corpus.js'
 import type { DocumentPiece } from '../../data/documents.js'
 import { validationShare } from '../../data/hold-out.js'
 import { DataError } from '../../errors.js'
-import type { GPT } from '../../models/index.js'
+import type { CausalLanguageModel } from '../../models/index.js'
 import type { BuildOptions, Ingredients } from '../build.js'
 import { CausalLanguageModelling } from '../objectives/causal-lm.js'
 import type { Recipe } from '../recipe.js'
-import { languageModelFrom, type ModelWithTokenizer, makeGPT, openCheckpoint } from './model.js'
+import { languageModelFrom, type ModelWithTokenizer, makeLanguageModel, openCheckpoint } from './model.js'
 import { makeTokenizer } from './tokenizer.js'
 
 /** Sets up causal language modelling on texts. */
-export async function buildCausalLm(options: BuildOptions): Promise<Ingredients & ModelWithTokenizer<GPT>> {
+export async function buildCausalLm(
+  options: BuildOptions,
+): Promise<Ingredients & ModelWithTokenizer<CausalLanguageModel>> {
   const { recipe, checkpoint, onTokenize } = options
   const { data, train } = recipe
   const { model, tokenizer, chatTemplate } = await languageModel(recipe, checkpoint, () => trainingDocuments(data))
@@ -36,12 +38,12 @@ export async function languageModel(
   recipe: Recipe,
   checkpoint: string | undefined,
   documents: () => AsyncIterable<DocumentPiece>,
-): Promise<ModelWithTokenizer<GPT>> {
+): Promise<ModelWithTokenizer<CausalLanguageModel>> {
   const from = checkpoint ?? ('from' in recipe.model ? recipe.model.from : undefined)
   if (from === undefined) {
     const heldBack = recipe.data.validation === undefined ? validationShare : 0
     const tokenizer = await makeTokenizer(recipe.tokenizer, documents, heldBack)
-    return { model: makeGPT(recipe, tokenizer), tokenizer }
+    return { model: makeLanguageModel(recipe, tokenizer), tokenizer }
   }
   const { model, ...rest } = await openCheckpoint(from)
   return { model: languageModelFrom(model, recipe.model, recipe.train.seed), ...rest }

@@ -8,6 +8,7 @@ import type { BuildOptions, Ingredients } from '../build.js'
 import { Classification } from '../objectives/classification.js'
 import { ExampleObjective } from '../objectives/examples.js'
 import type { Recipe } from '../recipe.js'
+import { dropoutOf } from '../recipe-models.js'
 import { type ClassifiedText, encodeClassified, readClassified } from './classification-texts.js'
 import { collect } from './collect.js'
 import {
@@ -88,7 +89,7 @@ function makeClassifier(
     return made
   }
   const { config } = expectGPT(source)
-  const dropout = recipe.model.dropout ?? config.dropout
+  const dropout = dropoutOf(recipe.model) ?? config.dropout
   return withWeightsOf(new GPTForSequenceClassification({ ...config, dropout }, labels), source, recipe.train.seed)
 }
 

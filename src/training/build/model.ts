@@ -1,4 +1,4 @@
-import { CheckpointError, ConfigError, nearestName } from '../../errors.js'
+import { CheckpointError, ConfigError } from '../../errors.js'
 import { checkTokenizer } from '../../hub/check-tokenizer.js'
 import { type LoadedModel, loadModel } from '../../hub/checkpoint.js'
 import { type EncoderFamily, encoderFamilies, encoderFamilyOf } from '../../models/encoder-families.js'
@@ -11,6 +11,7 @@ import {
   bertMini,
   bertSmall,
   bertTiny,
+  type CausalLanguageModel,
   GPT,
   type GPTConfig,
   GPTForSequenceClassification,
@@ -19,6 +20,7 @@ import {
   gpt2Small,
   gpt2XL,
   gptCharacter,
+  Llama,
   miniLML6,
 } from '../../models/index.js'
 import { initialize, type Module } from '../../nn/index.js'
@@ -26,6 +28,9 @@ import { readChatTemplate } from '../../tokenizers/chat-template-file.js'
 import { loadTokenizer } from '../../tokenizers/node.js'
 import type { Tokenizer } from '../../tokenizers/tokenizer.js'
 import type { ModelOptions, Recipe } from '../recipe.js'
+import { dropoutOf, isEncoderDecoder, isLlama } from '../recipe-models.js'
+import { newLlama } from './llama.js'
+import { findPreset } from './presets.js'
 
 /** GPT's presets by the names that recipes use: Hugging Face's. */
 const gptPresets: Readonly<Record<string, (vocabularySize: number) => GPTConfig>> = {
@@ -76,9 +81,9 @@ export function startingPoint(recipe: Recipe, checkpoint: string | undefined): s
   return checkpoint ?? ('from' in recipe.model ? recipe.model.from : undefined)
 }
 
-/** A language model's first weights by the recipe's seed. */
-export function makeGPT({ model, train }: Recipe, { vocabularySize }: Tokenizer): GPT {
-  const made = new GPT(gptConfig(model, vocabularySize))
+/** A language model with first weights by the recipe's seed. */
+export function makeLanguageModel({ model, train }: Recipe, { vocabularySize }: Tokenizer): CausalLanguageModel {
+  const made = isLlama(model) ? newLlama(model, vocabularySize) : new GPT(gptConfig(model, vocabularySize))
   initialize(made.parameters(), train.seed)
   return made
 }
@@ -86,19 +91,24 @@ export function makeGPT({ model, train }: Recipe, { vocabularySize }: Tokenizer)
 /**
  * A language model with the weights of another model's body, and its head where it is one.
  *
- * @throws CheckpointError where it is no GPT
+ * @throws CheckpointError where it is no language model
  */
-export function languageModelFrom(model: AnyModel, options: ModelOptions, seed: number): GPT {
-  const { config } = expectGPT(model)
-  const dropout = options.dropout ?? config.dropout
-  if (model instanceof GPT && dropout === config.dropout) return model
-  return withWeightsOf(new GPT({ ...config, dropout }), model, seed)
+export function languageModelFrom(model: AnyModel, options: ModelOptions, seed: number): CausalLanguageModel {
+  const { config } = model instanceof Llama ? model : expectGPT(model)
+  const dropout = dropoutOf(options) ?? config.dropout
+  const isHeaded = model instanceof GPT || model instanceof Llama
+  if (isHeaded && dropout === config.dropout) return model
+  if (model instanceof Llama)
+    return withWeightsOf(model.like({ ...model.config, dropout: Number(dropout) }), model, seed)
+  return withWeightsOf(new GPT({ ...expectGPT(model).config, dropout }), model, seed)
 }
 
 /** @throws CheckpointError where a model is no GPT */
 export function expectGPT(model: AnyModel): GPT | GPTForSequenceClassification {
   if (model instanceof GPT || model instanceof GPTForSequenceClassification) return model
-  throw new CheckpointError(`model.from: this objective trains a GPT, not a ${model.constructor.name}`)
+  throw new CheckpointError(
+    `model.from: this objective trains a language model such as GPT or Llama, not a ${model.constructor.name}`,
+  )
 }
 
 /** How a model with a head is built for a family of encoders. */
@@ -164,18 +174,20 @@ export function gptConfig(options: ModelOptions, vocabularySize: number): GPTCon
   if (options.type !== 'gpt') throw new ConfigError(`model.type: this objective trains a gpt, not a ${options.type}`)
   if (!('preset' in options)) return { ...options, vocabularySize }
   const { preset, type: _type, ...given } = options
-  return { ...find(preset, gptPresets)(vocabularySize), ...given, vocabularySize }
+  return { ...findPreset(preset, gptPresets)(vocabularySize), ...given, vocabularySize }
 }
 
 /** The sizes that a recipe gives a new encoder; presets bring no vocabulary, since the tokenizer does. */
 function encoderConfig(options: ModelOptions, vocabularySize: number): BertConfig {
   if ('from' in options) throw new ConfigError('model.from names a checkpoint, which is loaded and not made')
-  if (options.type === 'gpt') throw new ConfigError('model.type: this objective trains an encoder, such as bert')
+  if (options.type === 'gpt' || isEncoderDecoder(options) || isLlama(options)) {
+    throw new ConfigError(`model.type: this objective trains an encoder such as bert, not a ${options.type}`)
+  }
   if (!('preset' in options)) {
     const { type: _type, relativePositions, ...sizes } = options
     return { ...sizes, ...(relativePositions ? { relativePositions: distances } : {}), vocabularySize }
   }
-  return { ...find(options.preset, encoderPresets)(), ...changesOf(options), vocabularySize }
+  return { ...findPreset(options.preset, encoderPresets)(), ...changesOf(options), vocabularySize }
 }
 
 /** T5's sizes (Raffel et al. 2020, §2.1). */
@@ -194,12 +206,4 @@ function familyOf(options: ModelOptions, objective: string): EncoderFamily {
   const family = 'type' in options && options.type !== undefined ? encoderFamilies[options.type] : undefined
   if (family !== undefined) return family
   throw new ConfigError(`model.type: ${objective} trains one of ${Object.keys(encoderFamilies).join(', ')}`)
-}
-
-function find<Preset>(name: string, presets: Readonly<Record<string, Preset>>): Preset {
-  const preset = presets[name]
-  if (preset !== undefined) return preset
-  const nearest = nearestName(name, Object.keys(presets))
-  const hint = nearest === undefined ? '' : `, did you mean ${nearest}?`
-  throw new ConfigError(`model.preset: '${name}' is unknown${hint} (valid: ${Object.keys(presets).join(', ')})`)
 }

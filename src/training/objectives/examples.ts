@@ -1,4 +1,5 @@
 import { LengthBatches, sortedBatches } from '../../data/length-batches.js'
+import { sortedTokenBatches, TokenBatches } from '../../data/token-batches.js'
 import type { Shape } from '../../graph/index.js'
 import type { Feed } from '../../runtime/index.js'
 import type { Batch, LossGraph, Objective, Scorer } from './objective.js'
@@ -30,7 +31,11 @@ export interface ExampleOptions<Example> {
   readonly validation: readonly Example[]
   /** B, examples of a batch. */
   readonly batchSize: number
+  /** Tokens of a batch, about; then the number of examples varies and `batchSize` counts for nothing. */
+  readonly batchTokens?: number | undefined
   readonly seed: number
+  /** What is measured at an evaluation beside the loss, and by no graph of it. */
+  readonly measure?: Required<Pick<Objective, 'measure' | 'dispose'>> | undefined
 }
 
 /** The name of the one program that serves batches of all sizes. */
@@ -40,17 +45,24 @@ const shape: Shape = ['batch', 'sequence']
 export class ExampleObjective<Example> implements Objective {
   readonly #task: ExampleTask<Example>
   readonly #options: ExampleOptions<Example>
-  readonly #batches: LengthBatches
+  readonly #batches: LengthBatches | TokenBatches
   readonly scorer: (() => Scorer) | undefined
+  readonly measure: Objective['measure']
 
   /** @throws DataError where there are no training examples */
   constructor(task: ExampleTask<Example>, options: ExampleOptions<Example>) {
     this.#task = task
     this.#options = options
     const lengths = options.train.map((example) => task.length(example))
-    this.#batches = new LengthBatches(lengths, options.batchSize, options)
+    const { batchSize, batchTokens } = options
+    this.#batches =
+      batchTokens === undefined
+        ? new LengthBatches(lengths, batchSize, options)
+        : new TokenBatches(lengths, batchTokens, options)
     const { scorer } = task
     this.scorer = scorer && (() => scorer.call(task, options.validation))
+    const { measure } = options
+    this.measure = measure && (() => measure.measure())
   }
 
   get batchesPerEpoch(): number {
@@ -67,13 +79,19 @@ export class ExampleObjective<Example> implements Objective {
   }
 
   *evaluationBatches(): Generator<Batch> {
-    const { validation, batchSize } = this.#options
+    const { validation, batchSize, batchTokens } = this.#options
     const lengths = validation.map((example) => this.#task.length(example))
+    const batches =
+      batchTokens === undefined ? sortedBatches(lengths, batchSize) : sortedTokenBatches(lengths, batchTokens)
     let index = 0
-    for (const rows of sortedBatches(lengths, batchSize)) {
+    for (const rows of batches) {
       const examples = rows.map((row) => validation[row])
       yield { ...this.#batch(examples, { split: 'validation', index: index++ }), rows }
     }
+  }
+
+  async dispose(): Promise<void> {
+    await this.#options.measure?.dispose()
   }
 
   #batch(examples: readonly Example[], place: BatchPlace): Batch {

@@ -1,7 +1,7 @@
 import { DataError } from '../../errors.js'
 import { input, type Tensor } from '../../graph/index.js'
 import { crossEntropy, equal } from '../../graph/operations/index.js'
-import type { GPTInput } from '../../models/index.js'
+import type { CausalInput } from '../../models/index.js'
 import { Mask } from '../../nn/index.js'
 import { permutation } from '../../runtime/random.js'
 import type { Batch, Objective } from './objective.js'
@@ -15,7 +15,7 @@ export interface AnsweredSequence {
 
 /** What {@link InstructionTuning} learns from. */
 export interface InstructionOptions {
-  readonly model: { forward(ids: Tensor, input: GPTInput): Tensor }
+  readonly model: { forward(ids: Tensor, input: CausalInput): Tensor }
   readonly train: readonly AnsweredSequence[]
   readonly validation: readonly AnsweredSequence[]
   /** T, tokens of a window, which several examples share. */

@@ -40,4 +40,8 @@ export interface Objective {
   evaluationBatches(): Iterable<Batch>
   /** Begins to measure an evaluation by more than the loss. */
   scorer?(): Scorer
+  /** Measures what no graph of the loss shows, such as the texts that the model writes, with the parameters as they are. */
+  measure?(): Promise<Readonly<Record<string, number>>>
+  /** Frees what {@link Objective.measure} holds. */
+  dispose?(): Promise<void>
 }

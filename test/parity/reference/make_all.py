@@ -6,7 +6,7 @@ from pathlib import Path
 
 SCRIPTS = [
     "philox.py", "operations.py", "gpt.py", "gpt2.py", "bert.py", "bert_training.py", "transformer.py", "bart.py", "t5.py",
-    "bert2bert.py", "tokenizer_pairs.py", "metrics.py", "translation_metrics.py"]
+    "bert2bert.py", "llama.py", "gguf_types.py", "tokenizer_pairs.py", "metrics.py", "translation_metrics.py"]
 
 
 def main():
