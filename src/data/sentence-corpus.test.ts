@@ -137,8 +137,12 @@ describe('sentences to train and to validate on', () => {
     await expect(refused).rejects.toThrow(DataError)
   })
 
-  it('need a tokenizer with a separator', async () => {
-    const without = createTokenizer(await trainTokenizer(['abc'], { type: 'bpe', vocabularySize: 257 }))
-    await expect(load({ train: write('a.txt', 'a\nb') }, { tokenizer: without })).rejects.toThrow(/separator/)
+  it('need a tokenizer with a separator, or with an end of texts to part documents', async () => {
+    const tokenizerWith = async (token: string) =>
+      createTokenizer(await trainTokenizer(['abc'], { type: 'bpe', vocabularySize: 257, specialTokens: [token] }))
+    const data = { train: write('a.txt', manyDocuments(5)) }
+    await expect(load(data, { tokenizer: await tokenizerWith('<other>') })).rejects.toThrow(/separator/)
+    const { train, validation } = await load(data, { tokenizer: await tokenizerWith('</s>') })
+    expect([train.documents, validation.documents]).toEqual([4, 1])
   })
 })

@@ -51,11 +51,13 @@ export class HeaderReader {
     return this.#piece.subarray(offset, offset + count)
   }
 
+  /** {@link bytes} to take numbers from. */
   view(count: number): DataView {
     const { buffer, byteOffset } = this.bytes(count)
     return new DataView(buffer, byteOffset, count)
   }
 
+  /** A number of 32 bits without a sign. */
   uint32(): number {
     return this.view(4).getUint32(0, true)
   }

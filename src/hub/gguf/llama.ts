@@ -36,6 +36,12 @@ export function findFamily(metadata: GgufMetadata, where: string): GgufFamily {
   if ((metadata.number(`${name}.expert_count`) ?? 0) > 0) {
     throw new CheckpointError(`${where}: a mixture of experts is not supported`)
   }
+  const parts = metadata.number('split.count') ?? 1
+  if (parts > 1) {
+    throw new CheckpointError(
+      `${where}: is one of ${parts} parts of a model; join them with llama.cpp's llama-gguf-split`,
+    )
+  }
   // Mistral's files have Llama's name; one with a window cannot be anything else.
   return family === llama && metadata.number(`${name}.attention.sliding_window`) ? mistral : family
 }
