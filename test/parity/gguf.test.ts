@@ -9,7 +9,7 @@ import { loadModel } from '../../src/hub/checkpoint.js'
 import { withFileSource } from '../../src/hub/gguf/byte-source.js'
 import { readGgufHeader } from '../../src/hub/gguf/header.js'
 import { readGgufTensor } from '../../src/hub/gguf/tensors.js'
-import { Llama, Qwen2 } from '../../src/models/index.js'
+import { Llama, Qwen2, Qwen3 } from '../../src/models/index.js'
 import { evaluate, float32 } from '../../src/runtime/index.js'
 import { TextGenerator } from '../../src/tasks/text-generator.js'
 import { ChatTemplate } from '../../src/tokenizers/chat-template.js'
@@ -57,6 +57,7 @@ describe("PyPI's gguf", () => {
   it.each([
     ['llama', Llama],
     ['qwen2', Qwen2],
+    ['qwen3', Qwen3],
   ])('writes a %s that computes the same as transformers', async (name, Model) => {
     const { ids, logits } = expected.models.find((model) => model.name === name)!
     const model = load(fixturePath(`gguf/${name}.gguf`))

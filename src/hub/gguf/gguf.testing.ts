@@ -11,6 +11,8 @@ export interface TestTensor {
   readonly offset?: number
 }
 
+// Values of each type.
+
 export const text = (value: string): TypedValue => [8, value]
 export const uint32 = (value: number): TypedValue => [4, value]
 export const float32 = (value: number): TypedValue => [6, value]

@@ -118,6 +118,7 @@ describe('a model from a GGUF file', () => {
     ],
     ['another type', () => read({ 'llama.block_count': text('1') }), /llama\.block_count: expected a number, got "1"/],
     ['experts', () => read({ 'llama.expert_count': uint32(8) }), /a mixture of experts is not supported/],
+    ['one of several parts', () => read({ 'split.count': [2, 3] }), /is one of 3 parts of a model; join them/],
     [
       'half of the coordinates',
       () => read({ 'llama.rope.dimension_count': uint32(2) }),

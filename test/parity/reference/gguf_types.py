@@ -19,6 +19,10 @@ QUANTIZED = (Type.Q4_0, Type.Q4_1, Type.Q5_0, Type.Q5_1, Type.Q8_0)
 # Positions of the half-precision scales in a block of the types that Python does not write.
 SCALES = {Type.Q4_K: (0, 2), Type.Q5_K: (0, 2), Type.Q6_K: (208,)}
 LENGTH = 24
+# What llama.cpp does not know of these models.
+CHANGES = {
+    "qwen2": {"use_sliding_window": False, "layer_types": ["full_attention"] * 3},
+    "qwen3": {"rope_parameters": {"rope_type": "default", "rope_theta": 1000.0}}}
 
 
 def types(folder):
@@ -67,7 +71,8 @@ def in_halves(weights, heads):
 NAMES = {
     "model.embed_tokens": "token_embd", "model.norm": "output_norm", "lm_head": "output", "input_layernorm": "attn_norm",
     "self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k", "self_attn.v_proj": "attn_v",
-    "self_attn.o_proj": "attn_output", "post_attention_layernorm": "ffn_norm", "mlp.gate_proj": "ffn_gate",
+    "self_attn.o_proj": "attn_output", "self_attn.q_norm": "attn_q_norm", "self_attn.k_norm": "attn_k_norm",
+    "post_attention_layernorm": "ffn_norm", "mlp.gate_proj": "ffn_gate",
     "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down"}
 
 
@@ -101,7 +106,10 @@ def metadata(writer, config):
     writer.add_head_count_kv(config.num_key_value_heads)
     writer.add_layer_norm_rms_eps(config.rms_norm_eps)
     writer.add_rope_freq_base(config.rope_parameters["rope_theta"])
-    writer.add_rope_dimension_count(config.hidden_size // config.num_attention_heads)
+    width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    writer.add_key_length(width)
+    writer.add_value_length(width)
+    writer.add_rope_dimension_count(width)
 
 
 def sentence_pieces(writer, count):
@@ -128,7 +136,7 @@ def sentence_pieces(writer, count):
 def model(folder, name, architecture):
     """A model of llama/ as GGUF, its large matrices in 8 bits, the others in half precision or float32."""
     checkpoint = output_folder("llama") / name
-    changes = {"use_sliding_window": False, "layer_types": ["full_attention"] * 3} if name == "qwen2" else {}
+    changes = CHANGES.get(name, {})
     network = AutoModelForCausalLM.from_pretrained(checkpoint, dtype=torch.float32, attn_implementation="eager", **changes)
     config, rope = network.config, network.config.rope_parameters
     writer = gguf.GGUFWriter(folder / f"{name}.gguf", architecture)
@@ -192,7 +200,7 @@ def main():
     logging.disable_progress_bar()
     folder = output_folder("gguf")
     types(folder)
-    models = [model(folder, "llama", "llama"), model(folder, "qwen2", "qwen2")]
+    models = [model(folder, name, name) for name in ("llama", "qwen2", "qwen3")]
     save_json(folder / "expected.json", {"provenance": {**provenance(__file__), "gguf": "0.19.0"}, "models": models,
                                          "texts": tokens(folder)})
     for path in folder.iterdir():
