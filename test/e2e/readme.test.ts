@@ -188,7 +188,7 @@ describe('examples', () => {
   })
 
   it('encoder-language-model gives logits of every position and sequence, and learns', async () => {
-    const lines = await linesOf(process.execPath, 'examples/encoder-language-model.mjs', 'README.md', '3')
+    const lines = await linesOf(process.execPath, 'examples/encoder-language-model.mjs', 'text.txt', '3')
     expect(lines[0]).toBe('logits 30 × 64 × 10000')
     const losses = lines.slice(1).map((line) => Number(/loss (\d+\.\d+)/.exec(line)?.[1]))
     expect(losses).toHaveLength(3)
