@@ -103,7 +103,7 @@ describe('heddle eval --task answering', () => {
     const other = await heddle('eval', '--model', model, '--task', 'relation', '--data', at('rest.json'), '--held-out')
     expect([other.code, other.stderr]).toEqual([
       2,
-      'heddle: eval: --held-out goes with --task answering, not relation\n',
+      'heddle: eval: --held-out goes with --task answering, translation or summarization, not relation\n',
     ])
     for (const task of ['relation', 'multiple-choice']) {
       const { code, stderr } = await heddle('eval', '--model', model, '--task', task, '--data', at('rest.json'))
