@@ -1,6 +1,43 @@
 import { spawnSync } from 'node:child_process'
-import { availableParallelism } from 'node:os'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { availableParallelism, tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { BenchmarkError } from './side.js'
+
+/** What a benchmark does with the words behind its name. */
+export interface BenchmarkCommand<Options> {
+  readonly name: string
+  readonly usage: string
+  /** @throws BenchmarkError for wrong usage */
+  parse(args: readonly string[]): Options | 'help'
+  /** @param folder an empty one, which is removed afterwards */
+  measure(options: Options, folder: string): Promise<void>
+}
+
+/**
+ * Runs a benchmark.
+ *
+ * @param args the words after its name
+ * @returns the exit code: 0 success, 1 failure while running, 2 wrong usage
+ */
+export async function runBenchmark<Options>(
+  { name, usage, parse, measure }: BenchmarkCommand<Options>,
+  args: readonly string[],
+): Promise<number> {
+  const folder = mkdtempSync(join(tmpdir(), 'heddle-bench-'))
+  try {
+    const options = parse(args)
+    if (options === 'help') process.stdout.write(`${usage}\n`)
+    else await measure(options, folder)
+    return 0
+  } catch (error) {
+    if (!(error instanceof BenchmarkError)) throw error
+    process.stderr.write(`bench ${name}: ${error.message}\n`)
+    return error.exitCode
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
 
 /** Tells how far the benchmark is; results alone go to standard output. */
 export function note(text: string): void {

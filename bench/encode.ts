@@ -1,9 +1,17 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { loadavg, tmpdir } from 'node:os'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { loadavg } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { milliseconds, note, openMpEnvironment, python, pythonImports, wholeNumber } from './command-line.js'
+import {
+  milliseconds,
+  note,
+  openMpEnvironment,
+  python,
+  pythonImports,
+  runBenchmark,
+  wholeNumber,
+} from './command-line.js'
 import { checkEmbeddings, writeOnnxFolder } from './encode-model.js'
 import { describeMachine, formatMachine, formatTable, interleave, type Measurement, summarize } from './harness.js'
 import { peersFolder } from './javascript-peers.js'
@@ -77,20 +85,8 @@ interface Options {
  * @param args the words after its name
  * @returns the exit code: 0 success, 1 failure while running, 2 wrong usage
  */
-export async function run(args: readonly string[]): Promise<number> {
-  const folder = mkdtempSync(join(tmpdir(), 'heddle-bench-'))
-  try {
-    const options = parseOptions(args)
-    if (options === 'help') process.stdout.write(`${usage}\n`)
-    else await measure(options, folder)
-    return 0
-  } catch (error) {
-    if (!(error instanceof BenchmarkError)) throw error
-    process.stderr.write(`bench encode: ${error.message}\n`)
-    return error.exitCode
-  } finally {
-    rmSync(folder, { recursive: true })
-  }
+export function run(args: readonly string[]): Promise<number> {
+  return runBenchmark({ name: 'encode', usage, parse: parseOptions, measure }, args)
 }
 
 async function measure(options: Options, folder: string): Promise<void> {

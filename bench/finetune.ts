@@ -1,9 +1,16 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { loadavg, tmpdir } from 'node:os'
+import { loadavg } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { milliseconds, note, openMpEnvironment, python, pythonImports, wholeNumber } from './command-line.js'
+import {
+  milliseconds,
+  note,
+  openMpEnvironment,
+  python,
+  pythonImports,
+  runBenchmark,
+  wholeNumber,
+} from './command-line.js'
 import { type FinetuneStart, writeStart } from './finetune-start.js'
 import {
   describeMachine,
@@ -69,20 +76,8 @@ interface Options {
  * @param args the words after its name
  * @returns the exit code: 0 success, 1 failure while running, 2 wrong usage
  */
-export async function run(args: readonly string[]): Promise<number> {
-  const folder = mkdtempSync(join(tmpdir(), 'heddle-bench-'))
-  try {
-    const options = parseOptions(args)
-    if (options === 'help') process.stdout.write(`${usage}\n`)
-    else await measure(options, folder)
-    return 0
-  } catch (error) {
-    if (!(error instanceof BenchmarkError)) throw error
-    process.stderr.write(`bench finetune: ${error.message}\n`)
-    return error.exitCode
-  } finally {
-    rmSync(folder, { recursive: true })
-  }
+export function run(args: readonly string[]): Promise<number> {
+  return runBenchmark({ name: 'finetune', usage, parse: parseOptions, measure }, args)
 }
 
 async function measure(options: Options, folder: string): Promise<void> {

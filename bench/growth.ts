@@ -1,10 +1,10 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { loadavg, tmpdir } from 'node:os'
+import { existsSync, writeFileSync } from 'node:fs'
+import { loadavg } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { drawCharts } from './chart.js'
-import { milliseconds, note, wholeNumber } from './command-line.js'
+import { milliseconds, note, runBenchmark, wholeNumber } from './command-line.js'
 import { describeMachine, formatMachine, formatTable } from './harness.js'
 import { evenPairs } from './pair-batches.js'
 import { BenchmarkError, Side } from './side.js'
@@ -83,20 +83,8 @@ interface Options {
  * @param args the words after its name
  * @returns the exit code: 0 success, 1 failure while running, 2 wrong usage
  */
-export async function run(args: readonly string[]): Promise<number> {
-  const folder = mkdtempSync(join(tmpdir(), 'heddle-bench-'))
-  try {
-    const options = parseOptions(args)
-    if (options === 'help') process.stdout.write(`${usage}\n`)
-    else await measure(options, folder)
-    return 0
-  } catch (error) {
-    if (!(error instanceof BenchmarkError)) throw error
-    process.stderr.write(`bench growth: ${error.message}\n`)
-    return error.exitCode
-  } finally {
-    rmSync(folder, { recursive: true })
-  }
+export function run(args: readonly string[]): Promise<number> {
+  return runBenchmark({ name: 'growth', usage, parse: parseOptions, measure }, args)
 }
 
 async function measure(options: Options, folder: string): Promise<void> {

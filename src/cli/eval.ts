@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs'
 import { type Command, Option } from 'commander'
 import { UsageError } from '../errors.js'
-import { beamSearch, greedy } from '../generation/strategies.js'
 import type { BleuTokenizer } from '../metrics/index.js'
 import type { Device } from '../runtime/index.js'
 import { evaluateCausalLm, evaluateGeneration } from '../tasks/evaluate.js'
@@ -14,6 +13,7 @@ import { type EvaluateTextsOptions, evaluateSummarization, evaluateTranslation }
 import { deviceOption, modelOption } from './options.js'
 import { action, type GlobalOptions, number, positiveInteger, printText } from './output.js'
 import { Progress } from './progress.js'
+import { strategyOf } from './rewrite.js'
 
 interface EvalCommandOptions extends GlobalOptions {
   model: string
@@ -72,9 +72,7 @@ function textOptions({
     cased,
     tokenize,
     device,
-    ...((beams || lengthPenalty !== undefined) && {
-      strategy: beams === 1 ? greedy() : beamSearch({ beams: beams ?? 4, lengthPenalty }),
-    }),
+    strategy: strategyOf({ beams, lengthPenalty }),
     onWarning: (message) => progress.note(`heddle: ${message}`),
     onProgress(state) {
       progress.prepare('written', state, ' texts')

@@ -103,8 +103,12 @@ function settingsOf(options: RewriteOptions): TextToTextOptions {
   return { strategy: strategyOf(options), maxNewTokens, minNewTokens, noRepeatNgramSize: noRepeatNgram }
 }
 
-/** Nothing where the checkpoint is to say how to search. */
-function strategyOf({ beams, lengthPenalty, nBest }: RewriteOptions): Strategy | undefined {
+/** How options say to search; nothing where they leave that to the checkpoint. @throws UsageError where they do not fit */
+export function strategyOf({
+  beams,
+  lengthPenalty,
+  nBest,
+}: Pick<RewriteOptions, 'beams' | 'lengthPenalty' | 'nBest'>): Strategy | undefined {
   if (beams === 1) {
     if ((nBest ?? 1) > 1) throw new UsageError(`--n-best ${nBest} needs as many --beams`)
     return greedy()

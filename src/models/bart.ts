@@ -1,5 +1,5 @@
 import type { Tensor } from '../graph/index.js'
-import { Embedding, LayerNorm, type Module } from '../nn/index.js'
+import { Embedding, LayerNorm } from '../nn/index.js'
 import type { EncoderInput } from './encoder.js'
 import {
   type Positions,
@@ -55,7 +55,7 @@ const bartParts = {
 }
 
 /** Trained positions; the table's first two rows are never used, a habit that the published checkpoints have. */
-export class LearnedPositions extends Embedding implements Positions, Module {
+export class LearnedPositions extends Embedding implements Positions {
   static readonly unused = 2
 
   constructor({ contextLength, width }: TransformerConfig) {
